@@ -1,0 +1,39 @@
+"""Every error a user can cause, with what was needed, what was got and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class AccelsimError(ValueError):
+    """Base of all errors raised for a user's input; its text is complete, no traceback needed."""
+
+
+class WorkloadError(AccelsimError):
+    """A layer that cannot be."""
+
+
+class ArchError(AccelsimError):
+    """A machine that cannot be."""
+
+
+class MappingError(AccelsimError):
+    """A mapping that cannot be read, or does not fit its layer and machine."""
+
+
+class CatalogError(AccelsimError):
+    """A name that the catalog does not have."""
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """`"; did you mean X?"` when a known name is close, else an empty string.
+
+    >>> suggest("eyeris", ["eyeriss", "tpu_v1"])
+    '; did you mean eyeriss?'
+    >>> suggest("zebra", ["eyeriss"])
+    ''
+    """
+    folded = {other.lower(): other for other in known}
+    close = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=0.6)
+    return f"; did you mean {folded[close[0]]}?" if close else ""

@@ -1,0 +1,267 @@
+"""What is computed: a layer is an einsum with bounds, and each tensor is the set of dimensions that index it.
+
+>>> layer = conv("conv3", N=4, M=384, C=256, P=13, Q=13, R=3, S=3)
+>>> layer.macs
+598081536
+>>> print(layer)
+conv3: ofmap[N M P Q] += ifmap[N C P+R Q+S] * filter[M C R S]  (N=4 M=384 C=256 P=13 Q=13 R=3 S=3)
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+from accelsim.errors import WorkloadError, suggest
+
+MAX_BOUND = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class Rank:
+    """One axis of a tensor: the coordinate is a sum of dimensions times coefficients.
+
+    `terms` is a tuple of (dimension, coefficient). In a convolution with stride 2 the input row is `2P+R`.
+    """
+
+    terms: tuple[tuple[str, int], ...]
+
+    def at(self, point: dict[str, int]) -> int:
+        """The coordinate on this axis for one point of the iteration space."""
+        return sum(coefficient * point[dim] for dim, coefficient in self.terms)
+
+    def extent(self, bounds: dict[str, int]) -> int:
+        """The span of the axis: one more than its largest coordinate."""
+        return 1 + sum(coefficient * (bounds[dim] - 1) for dim, coefficient in self.terms)
+
+    def __str__(self) -> str:
+        return "+".join(dim if coefficient == 1 else f"{coefficient}{dim}" for dim, coefficient in self.terms)
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A named operand or result with its axes (`Rank`s), outermost axis first."""
+
+    name: str
+    ranks: tuple[Rank, ...]
+    output: bool = False
+
+    @cached_property
+    def dims(self) -> tuple[str, ...]:
+        """The dimensions that index this tensor, in order of first appearance."""
+        return tuple(dim for rank in self.ranks for dim, _ in rank.terms)
+
+    def at(self, point: dict[str, int]) -> tuple[int, ...]:
+        """The coordinates of the word that a point of the iteration space touches."""
+        return tuple(rank.at(point) for rank in self.ranks)
+
+    def __str__(self) -> str:
+        return f"{self.name}[{' '.join(map(str, self.ranks))}]"
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One tensor computation: a sum of products over a box of integer points.
+
+    `bounds` is a tuple of (dimension, size); `tensors` holds the operands first and the output last.
+    Make one with `conv` or `einsum`.
+    """
+
+    name: str
+    bounds: tuple[tuple[str, int], ...]
+    tensors: tuple[Tensor, ...]
+
+    @cached_property
+    def dims(self) -> dict[str, int]:
+        """Size of each dimension, by name."""
+        return dict(self.bounds)
+
+    @cached_property
+    def macs(self) -> int:
+        """Multiply-accumulates: one per point of the iteration space. 1 MAC = 2 operations."""
+        return math.prod(self.dims.values())
+
+    @property
+    def output(self) -> Tensor:
+        """The tensor that is summed into."""
+        return self.tensors[-1]
+
+    @cached_property
+    def reduced(self) -> tuple[str, ...]:
+        """The dimensions summed over: those that do not index the output."""
+        return tuple(dim for dim in self.dims if dim not in self.output.dims)
+
+    def tensor(self, name: str) -> Tensor:
+        """The tensor of that name. Raises `WorkloadError` for an unknown one."""
+        for tensor in self.tensors:
+            if tensor.name == name:
+                return tensor
+        names = [tensor.name for tensor in self.tensors]
+        raise WorkloadError(f"{self.name}: no tensor {name!r}; it has {', '.join(names)}{suggest(name, names)}")
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Span of each axis of a tensor, in words.
+
+        >>> conv("c", M=2, C=3, P=4, Q=5, R=3, S=1, stride=2).shape("ifmap")
+        (1, 3, 9, 9)
+        """
+        return tuple(rank.extent(self.dims) for rank in self.tensor(name).ranks)
+
+    def words(self, name: str) -> int:
+        """Words of a tensor that the layer touches: points, not the span.
+
+        A 1x1 filter with stride 2 touches every other column, so fewer words than `shape` spans.
+
+        >>> conv("c", P=4, Q=4, stride=2).shape("ifmap"), conv("c", P=4, Q=4, stride=2).words("ifmap")
+        ((1, 1, 7, 7), 16)
+        """
+        from accelsim.points import box_size
+
+        return math.prod(
+            box_size(tuple((coefficient, self.dims[dim]) for dim, coefficient in rank.terms))
+            for rank in self.tensor(name).ranks
+        )
+
+    def __str__(self) -> str:
+        operands = " * ".join(str(tensor) for tensor in self.tensors[:-1])
+        bounds = " ".join(f"{dim}={size}" for dim, size in self.bounds)
+        return f"{self.name}: {self.output} += {operands}  ({bounds})"
+
+
+def conv(
+    name: str,
+    *,
+    N: int = 1,
+    M: int = 1,
+    C: int = 1,
+    P: int = 1,
+    Q: int = 1,
+    R: int = 1,
+    S: int = 1,
+    G: int = 1,
+    stride: int | tuple[int, int] = 1,
+    dilation: int | tuple[int, int] = 1,
+) -> Layer:
+    """A convolution layer from its shape.
+
+    `M` and `C` are the channels of the whole layer, as frameworks count them; with `G` groups the layer's
+    own dimensions `M` and `C` are those of one group. `P`, `Q` are output rows and columns; the input is
+    whatever these reach, so zero padding counts as input (see the book's page of assumptions).
+
+    >>> conv("dw", M=32, C=32, G=32, P=112, Q=112, R=3, S=3).dims["C"]
+    1
+    >>> conv("fc6", M=4096, C=256, R=6, S=6).macs          # a fully connected layer is a convolution with P=Q=1
+    37748736
+    """
+    faults = _bad_sizes(dict(N=N, M=M, C=C, P=P, Q=Q, R=R, S=S, G=G))
+    pairs = {}
+    for what, value in (("stride", stride), ("dilation", dilation)):
+        pair = value if isinstance(value, tuple) else (value, value)
+        if len(pair) != 2:
+            faults.append(f"{what} must be a whole number or a pair (rows, columns), got {value!r}")
+        else:
+            faults += _bad_sizes({what: pair[0]}) or _bad_sizes({what: pair[1]})
+        pairs[what] = pair
+    if not faults:
+        faults = [
+            f"{dim}={size} is not a multiple of G={G}: every group needs the same number of channels"
+            for dim, size in (("M", M), ("C", C))
+            if size % G
+        ]
+    if faults:
+        raise WorkloadError(f"{name}: " + "\n  ".join(faults))
+    group = () if G == 1 else (Rank((("G", 1),)),)
+
+    def rank(*terms: tuple[str, int]) -> Rank:
+        return Rank(terms)
+
+    (sp, sq), (dr, ds) = pairs["stride"], pairs["dilation"]
+    one = {dim: rank((dim, 1)) for dim in "NMCPQRS"}
+    ifmap = Tensor("ifmap", (one["N"], *group, one["C"], rank(("P", sp), ("R", dr)), rank(("Q", sq), ("S", ds))))
+    weights = Tensor("filter", (*group, one["M"], one["C"], one["R"], one["S"]))
+    ofmap = Tensor("ofmap", (one["N"], *group, one["M"], one["P"], one["Q"]), output=True)
+    sizes = dict(N=N, **({} if G == 1 else {"G": G}), M=M // G, C=C // G, P=P, Q=Q, R=R, S=S)
+    return Layer(name, tuple(sizes.items()), (ifmap, weights, ofmap))
+
+
+_TENSOR = re.compile(r"\s*([A-Za-z_]\w*)\s*\[([^\[\]]*)\]\s*")
+_TERM = re.compile(r"(\d*)\*?([A-Za-z_]\w*)")
+
+
+def einsum(name: str, text: str, **bounds: int) -> Layer:
+    """A layer from einsum text: one output, `+=`, a product of operands.
+
+    >>> fc = einsum("fc", "ofmap[N M] += ifmap[N C] * filter[M C]", N=1, M=1000, C=4096)
+    >>> fc.macs, fc.reduced
+    (4096000, ('C',))
+    >>> scores = einsum("qk", "ofmap[H I J] += ifmap[H I D] * filter[H J D]", H=12, I=128, J=128, D=64)
+    >>> scores.words("ofmap")
+    196608
+    """
+    sides = text.split("+=")
+    if len(sides) != 2:
+        raise WorkloadError(
+            f"{name}: an einsum reads 'ofmap[N M] += ifmap[N C] * filter[M C]', one '+='; got {text!r}"
+        )
+    faults: list[str] = []
+    tensors = [_tensor(part, False, faults) for part in sides[1].split("*" if "]" not in sides[1] else "] *")]
+    tensors.append(_tensor(sides[0], True, faults))
+    faults += _einsum_faults(tensors, bounds) if not faults else []
+    faults += _bad_sizes(bounds)
+    if faults:
+        raise WorkloadError(f"{name}: {text!r}\n  " + "\n  ".join(faults))
+    return Layer(name, tuple((dim, int(size)) for dim, size in bounds.items()), tuple(tensors))
+
+
+def _tensor(part: str, output: bool, faults: list[str]) -> Tensor:
+    found = _TENSOR.fullmatch(part if part.rstrip().endswith("]") else part + "]")
+    if not found:
+        faults.append(f"cannot read {part.strip()!r}: a tensor is a name and its axes, as in ifmap[N C P+R Q+S]")
+        return Tensor("?", (), output)
+    ranks = []
+    for axis in found[2].split():
+        terms = [_TERM.fullmatch(term) for term in axis.split("+")]
+        if not all(terms):
+            faults.append(f"cannot read axis {axis!r} of {found[1]}: an axis is a dimension or a sum such as 2P+R")
+            continue
+        ranks.append(Rank(tuple((term[2], int(term[1] or 1)) for term in terms if term)))
+    return Tensor(found[1], tuple(ranks), output)
+
+
+def _einsum_faults(tensors: list[Tensor], bounds: dict[str, int]) -> list[str]:
+    used = {dim for tensor in tensors for dim in tensor.dims}
+    faults = [f"no size given for {dim}: add {dim}=..." for dim in sorted(used - set(bounds))]
+    faults += [f"{dim} indexes no tensor{suggest(dim, used)}" for dim in bounds if dim not in used]
+    names = [tensor.name for tensor in tensors]
+    faults += [f"tensor {n} appears {names.count(n)} times; give each its own name" for n in sorted({*names}) if names.count(n) > 1]
+    for tensor in tensors:
+        faults += [
+            f"{dim} indexes {tensor.name} on two axes; each dimension may index one axis of a tensor"
+            for dim in sorted({*tensor.dims})
+            if tensor.dims.count(dim) > 1
+        ]
+        faults += [
+            f"a coefficient of 0 in axis {rank} of {tensor.name}: leave the dimension out"
+            for rank in tensor.ranks
+            if any(not coefficient for _, coefficient in rank.terms)
+        ]
+    faults += [
+        f"axis {rank} of the output {tensors[-1].name} sums dimensions; an output axis is one dimension"
+        for rank in tensors[-1].ranks
+        if len(rank.terms) > 1 or rank.terms[0][1] != 1
+    ]
+    return faults
+
+
+def _bad_sizes(sizes: dict[str, int]) -> list[str]:
+    return [
+        f"{dim} must be a whole number from 1 to 2^63-1, got {size!r}"
+        for dim, size in sizes.items()
+        if not _whole(size) or not 1 <= size <= MAX_BOUND
+    ]
+
+
+def _whole(value: object) -> bool:
+    return hasattr(value, "__index__") and not isinstance(value, bool)

@@ -1,0 +1,1 @@
+"""Release, grade and feedback on top of nbgrader; decides outside the student's process."""
