@@ -187,7 +187,7 @@ def conv(
 
 
 _TENSOR = re.compile(r"\s*([A-Za-z_]\w*)\s*\[([^\[\]]*)\]\s*")
-_TERM = re.compile(r"(\d*)\*?([A-Za-z_]\w*)")
+_TERM = re.compile(r"(\d*)\*?([A-Za-z_]+)")
 
 
 def einsum(name: str, text: str, **bounds: int) -> Layer:
