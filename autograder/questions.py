@@ -50,6 +50,6 @@ class Question:
     public: tuple[Case, ...]
     hidden: Callable[[Any], Sequence[Case]]
     mistakes: tuple[Mistake, ...] = ()
-    tolerance: float = 0.0
+    tolerance: float = 1e-9
     prediction: str = ""
     judge: Callable[[tuple[Any, ...], Any], Sequence[str]] | None = None

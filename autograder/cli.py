@@ -1,0 +1,94 @@
+"""The `autograder` command.
+
+    autograder release LAB     make release/LAB/ for the students
+    autograder grade LAB       grade what is in submitted/*/LAB/
+    autograder feedback LAB    make a page for each student graded
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from autograder.errors import AutograderError
+
+BAD_INPUT, INTERRUPTED = 2, 130
+EXAMPLES = """\
+LAB is the name of a folder in labs/, the beginning of one (01), or a path.
+The course folder is nbgrader's own (source/ release/ submitted/ autograded/ feedback/ gradebook.db), so `nbgrader`
+commands and formgrader work in it. Collected work is read from COURSE/submitted/<student>/<lab>/<lab>.ipynb.
+
+exit status: 0 done; 1 done, but something needs your attention; 2 nothing done, the input is at fault
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        run: Callable[[argparse.Namespace], int] = options.run
+        return run(options)
+    except AutograderError as error:
+        print(f"autograder {options.command}: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("\nautograder: interrupted; what was finished is kept, run the same command again", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="autograder",
+        description="Release a lab, grade what students submitted, and tell them what happened.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    _command(commands, "release", "make release/LAB/: the notebook without solutions, its data, licences, public cases", _release)
+    grade = _command(commands, "grade", "grade every submission of LAB into the gradebook", _grade)
+    grade.add_argument("--student", action="append", metavar="NAME", help="only this student; may be given again")
+    grade.add_argument("--unsandboxed", action="store_true", help="grade although no sandbox holds on this machine")
+    feedback = _command(commands, "feedback", "make feedback/STUDENT/LAB/LAB.html for every student graded", _feedback)
+    feedback.add_argument("--student", action="append", metavar="NAME", help="only this student; may be given again")
+    feedback.add_argument("--text", action="store_true", help="also print the feedback as plain text")
+    return parser
+
+
+def _command(commands: argparse._SubParsersAction, name: str, says: str, run: object) -> argparse.ArgumentParser:  # type: ignore[type-arg]
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=says, description=says[0].upper() + says[1:] + ".")
+    parser.add_argument("lab", metavar="LAB", help="a folder in labs/, the beginning of its name, or a path")
+    parser.add_argument("--course", type=Path, default=Path("course"), metavar="DIR", help="the course folder (./course)")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _release(options: argparse.Namespace) -> int:
+    from autograder import lab
+    from autograder.course import open_course
+    from autograder.release import release
+
+    made = release(lab.load(lab.find(options.lab)), open_course(options.course))
+    print(f"released to {made}")
+    return 0
+
+
+def _grade(options: argparse.Namespace) -> int:
+    from autograder import lab
+    from autograder.course import open_course
+    from autograder.grade import grade
+
+    return grade(lab.load(lab.find(options.lab)), open_course(options.course), options.student, options.unsandboxed)
+
+
+def _feedback(options: argparse.Namespace) -> int:
+    from autograder import lab
+    from autograder.course import open_course
+    from autograder.feedback import feedback
+
+    return feedback(lab.find(options.lab).name, open_course(options.course), options.student, options.text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

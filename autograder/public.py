@@ -1,0 +1,121 @@
+"""`public_checks.json`: what a released lab carries so that a student without an instructor gets feedback.
+
+It holds prompts, public cases with their answers, and what each named mistake would answer; no code of checks.py.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from autograder.errors import AutograderError
+from autograder.judge import Judge, Outcome, Verdict, model_answers, verdicts, wanted_answers
+from autograder.questions import Case, Mistake, Question
+from autograder.wire import WireError, decode, encode
+
+FORMAT = 1
+SHIPPED, UNSHIPPED = ("accelsim", "autograder"), "the grader"
+
+
+@dataclass(frozen=True)
+class PublicQuestion:
+    """One question as it ships: `wanted` answers and `modelled[mistake]` answers, in the order of `cases`."""
+
+    name: str
+    function: str
+    prediction: str
+    tolerance: float
+    cases: tuple[Case, ...]
+    wanted: tuple[Any, ...]
+    mistakes: tuple[Mistake, ...]
+    modelled: dict[str, tuple[Any, ...]]
+    judged_by: str = ""
+
+    def answers_of(self, mistake: Mistake) -> tuple[Any, ...]:
+        return self.modelled[mistake.name]
+
+    def judge(self, outcomes: Sequence[Outcome]) -> tuple[Verdict, ...]:
+        """One verdict per public case, from the shipped answers."""
+        return verdicts(self.cases, self.wanted, outcomes, self.tolerance, _load_judge(self.judged_by))
+
+
+def public_data(questions: Sequence[Question], lab: str) -> dict[str, Any]:
+    """The JSON of `public_checks.json`; hidden cases, references and models are not in it."""
+    return {"format": FORMAT, "lab": lab, "questions": {q.name: _question_data(q) for q in questions}}
+
+
+def _question_data(question: Question) -> dict[str, Any]:
+    wanted = wanted_answers(question, question.public)
+    cases = [
+        {"args": encode(case.args), "kind": case.kind, "wanted": encode(answer)}
+        for case, answer in zip(question.public, wanted, strict=True)
+    ]
+    return {
+        "function": question.function,
+        "prediction": question.prediction,
+        "tolerance": question.tolerance,
+        "judged_by": _judge_name(question),
+        "cases": cases,
+        "mistakes": [_mistake_data(mistake, question.public) for mistake in question.mistakes],
+    }
+
+
+def _judge_name(question: Question) -> str:
+    judge = question.judge
+    module = getattr(judge, "__module__", "")
+    return f"{module}:{judge.__qualname__}" if judge and module.split(".")[0] in SHIPPED else (UNSHIPPED if judge else "")
+
+
+def _load_judge(name: str) -> Judge | None:
+    if not name:
+        return None
+    if name == UNSHIPPED:
+        return lambda args, answer: ()
+    module, function = name.split(":")
+    judge: Judge = getattr(importlib.import_module(module), function)
+    return judge
+
+
+def _mistake_data(mistake: Mistake, cases: Sequence[Case]) -> dict[str, Any]:
+    answers = [None if a is NotImplemented else {"is": encode(a)} for a in model_answers(mistake, cases)]
+    return {"name": mistake.name, "says": mistake.says, "section": mistake.section, "answers": answers}
+
+
+def read_public(path: Path) -> dict[str, PublicQuestion]:
+    """The questions of a released lab.
+
+    Raises AutograderError when the file is missing or damaged.
+    """
+    try:
+        data = json.loads(path.read_text("utf-8"))
+        if data["format"] != FORMAT:
+            raise AutograderError(f"{path.name} has format {data['format']}; this autograder reads format {FORMAT}")
+        return {name: _read_question(name, body) for name, body in data["questions"].items()}
+    except FileNotFoundError as error:
+        where = path.resolve().parent
+        raise AutograderError(f"{path.name} is not in {where}; open the notebook in its released folder") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, WireError) as error:
+        if isinstance(error, AutograderError):
+            raise
+        raise AutograderError(f"{path.name} is damaged; copy it again from the released lab") from error
+
+
+def _read_question(name: str, body: dict[str, Any]) -> PublicQuestion:
+    cases = tuple(Case(decode(case["args"]), case["kind"]) for case in body["cases"])
+    mistakes = tuple(Mistake(m["name"], _no_model, m["says"], m["section"]) for m in body["mistakes"])
+    modelled = {m["name"]: tuple(_read_answer(a) for a in m["answers"]) for m in body["mistakes"]}
+    wanted = tuple(decode(case["wanted"]) for case in body["cases"])
+    named = (body["function"], body["prediction"], body["tolerance"])
+    return PublicQuestion(name, *named, cases, wanted, mistakes, modelled, body["judged_by"])
+
+
+def _read_answer(answer: dict[str, Any] | None) -> Any:
+    return NotImplemented if answer is None else decode(answer["is"])
+
+
+def _no_model(*args: Any) -> Any:
+    raise NotImplementedError("models of mistakes do not ship")

@@ -1,0 +1,95 @@
+"""From a lab folder to what a student gets: `release/<lab>/`, made by nbgrader, with nothing hidden in it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from autograder.course import Course, ready_nbgrader, write
+from autograder.errors import AutograderError
+from autograder.lab import Cell, Lab
+from autograder.public import public_data
+from autograder.student import PUBLIC
+
+LICENCES = ("LICENSE", "LICENSE-PROSE")
+KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+
+
+def release(lab: Lab, course: Course) -> Path:
+    """Make `source/<lab>/` and, through nbgrader, `release/<lab>/`; return the latter.
+
+    Raises AutograderError when nbgrader refuses, with what it said.
+    """
+    source = course.at("source", ".", lab.name)
+    _fill(source, lab)
+    _generate(course, lab.name)
+    return course.at("release", ".", lab.name)
+
+
+def notebook(cells: Iterable[Cell]) -> dict[str, Any]:
+    """A notebook, as the JSON of nbformat 4.5, with cell ids that stay the same from release to release."""
+    metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
+    return {"cells": [_cell(c) for c in cells], "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
+
+
+def _cell(cell: Cell) -> dict[str, Any]:
+    metadata = {"nbgrader": cell.nbgrader} if cell.nbgrader else {}
+    body = {"id": cell.id, "cell_type": cell.kind, "metadata": metadata, "source": cell.source.splitlines(keepends=True)}
+    return body | ({"execution_count": None, "outputs": []} if cell.kind == "code" else {})
+
+
+def _fill(source: Path, lab: Lab) -> None:
+    """Write a fresh source folder beside the old one and swap them."""
+    fresh = source.with_name(f".{source.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    given = lab.folder / "given"
+    shutil.copytree(given, fresh) if given.is_dir() else fresh.mkdir(parents=True)
+    for name in LICENCES:
+        shutil.copyfile(_licence(lab.folder, name), fresh / name)
+    write(fresh / PUBLIC, json.dumps(public_data(list(lab.questions.values()), lab.name), indent=1) + "\n")
+    write(fresh / f"{lab.name}.ipynb", json.dumps(notebook(lab.cells), indent=1) + "\n")
+    shutil.rmtree(source, ignore_errors=True)
+    fresh.rename(source)
+
+
+def _licence(folder: Path, name: str) -> Path:
+    for parent in (*folder.parents, Path(__file__).resolve().parents[1]):
+        if (parent / name).is_file():
+            return parent / name
+    raise AutograderError(f"{name} is in no folder above {folder}; a released lab carries both licences ({', '.join(LICENCES)})")
+
+
+class _Said(logging.Handler):
+    """Keeps nbgrader's log, to be shown only when it fails."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines += record.getMessage().splitlines()
+
+
+def _generate(course: Course, lab: str) -> None:
+    ready_nbgrader()
+    from nbgrader.apps import NbGraderAPI
+    from traitlets.config import Config, PyFileConfigLoader
+
+    config = PyFileConfigLoader("nbgrader_config.py", path=str(course.root)).load_config()
+    config.merge(Config({"CourseDirectory": {"root": str(course.root), "db_url": course.database}}))
+    said, log = _Said(), logging.getLogger("autograder.nbgrader")
+    log.propagate = False
+    log.handlers = [said]
+    result = NbGraderAPI(config=config, log=log).generate_assignment(lab, force=True, create=True)
+    if not result["success"]:
+        raise AutograderError("\n  ".join([f"nbgrader did not release {lab}:", *_reasons(said.lines)]))
+
+
+def _reasons(lines: list[str]) -> list[str]:
+    """nbgrader's log without its tracebacks and its pointers to them."""
+    noise = (" ", "Traceback", "Please see", "There was an error", "Removing", "Unwritable directory")
+    return [line for line in lines if line.strip() and not line.startswith(noise)] or ["it gave no reason"]

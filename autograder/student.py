@@ -1,0 +1,241 @@
+"""`check` and `predict`, as a student meets them in a notebook.
+
+While studying, `check` asks the student's own function the public cases that came with the notebook and says what
+happened, at once. While a grader runs the notebook, `check` says nothing: the grader asks later, from outside.
+"""
+
+from __future__ import annotations
+
+import copy
+import html
+import json
+import linecache
+import math
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from autograder.errors import AutograderError
+from autograder.judge import Outcome, Verdict, diagnose, show
+from autograder.public import PublicQuestion, read_public
+from autograder.wire import WireError, encode
+
+PUBLIC, PREDICTIONS = "public_checks.json", "predictions.json"
+
+
+@dataclass
+class _Mode:
+    """Set by the worker: while `grading`, predictions are only noted and checks only announced."""
+
+    grading: bool = False
+
+
+MODE = _Mode()
+MADE: dict[str, float] = {}
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `check` says: a headline, lines of (label, text), and whether all is right."""
+
+    right: bool
+    headline: str
+    lines: tuple[tuple[str, str], ...] = ()
+
+    def __repr__(self) -> str:
+        mark = "RIGHT" if self.right else "NOT YET"
+        width = max((len(label) for label, _ in self.lines), default=0)
+        told = [f"  {label:{width}}  {_indent(text, width + 4)}" for label, text in self.lines]
+        return "\n".join([f"{mark}: {self.headline}", *told])
+
+    def _repr_html_(self) -> str:
+        colour, mark = ("#1b5e20", "Right") if self.right else ("#8a3c00", "Not yet")
+        rows = "".join(
+            f'<tr><th scope="row" style="text-align:left;vertical-align:top;white-space:nowrap;padding:2px 12px 2px 0">'
+            f'{html.escape(label)}</th><td style="text-align:left"><pre style="margin:0;white-space:pre-wrap">'
+            f"{html.escape(text)}</pre></td></tr>"
+            for label, text in self.lines
+        )
+        return (
+            f'<section aria-label="Result of the check" style="border-left:4px solid {colour};padding-left:12px">'
+            f'<p style="margin:0 0 4px"><strong style="color:{colour}">{mark}.</strong> {html.escape(self.headline)}</p>'
+            f"<table>{rows}</table></section>"
+        )
+
+
+def _indent(text: str, width: int) -> str:
+    return text.replace("\n", "\n" + " " * width)
+
+
+def check(name: str) -> Report | None:
+    """Ask your function the public cases of question `name` and say what happened.
+
+    Put it last in its cell, so that its report shows. It works on copies: your variables stay as they are.
+    """
+    if MODE.grading:
+        print(f"{name}: noted; the grader asks your function itself.")
+        return None
+    try:
+        return _check(name, sys._getframe(1).f_globals)
+    except AutograderError as error:
+        return Report(False, str(error))
+
+
+def _check(name: str, names: dict[str, Any]) -> Report:
+    question = _find(name)
+    if question.prediction and name not in _locked():
+        return Report(False, f"{name}: lock a prediction first.", _prompt(question))
+    function = names.get(question.function)
+    if not callable(function):
+        return Report(False, f"{question.function}() is not defined. Run the cell that defines it, then this one again.")
+    outcomes = [ask(function, case.args, question.function) for case in question.cases]
+    judged = question.judge(outcomes)
+    return _report(question, judged)
+
+
+def _prompt(question: PublicQuestion) -> tuple[tuple[str, str], ...]:
+    how = f'In the cell above, replace None in predict("{question.name}", None) by your number and run it.'
+    return (("predict", question.prediction), ("how", how), ("why", "A guess counts; being right is not needed."))
+
+
+def _find(name: str) -> PublicQuestion:
+    questions = read_public(Path(PUBLIC))
+    if name not in questions:
+        raise AutograderError(f"there is no question {name!r} in this lab; it has {', '.join(questions)}")
+    return questions[name]
+
+
+def ask(function: Any, args: tuple[Any, ...], name: str) -> Outcome:
+    """One call of a student's function: a plain answer, or the student's exception with the line it came from."""
+    try:
+        answer = function(*copy.deepcopy(args))
+    except NotImplementedError:
+        return Outcome(fault=f"{name}() is not written yet: it raises NotImplementedError")
+    except Exception as error:  # any exception is the student's, and is shown as theirs
+        return Outcome(fault=explain(error))
+    try:
+        encode(answer)
+    except WireError as error:
+        return Outcome(fault=f"{name}() returned something else than plain data: {error}")
+    return Outcome(answer)
+
+
+def explain(error: BaseException) -> str:
+    """A student's exception in two lines: the last line of their own code it passed, and what it says."""
+    frames, trace = [], error.__traceback__
+    while trace:
+        frames.append((trace.tb_frame.f_code, trace.tb_lineno))
+        trace = trace.tb_next
+    own = [(code, line) for code, line in frames if not _ours(code.co_filename)]
+    said = f"{type(error).__name__}: {error}"
+    if not own:
+        return said
+    code, line = own[-1]
+    source = linecache.getline(code.co_filename, line).strip()
+    return f"{said}\nline {line} of {code.co_name}: {source}"
+
+
+def _ours(filename: str) -> bool:
+    return filename.startswith((os.path.dirname(__file__), sys.prefix, sys.base_prefix)) or filename.startswith("<frozen")
+
+
+def _report(question: PublicQuestion, judged: Sequence[Verdict]) -> Report:
+    right = sum(v.right for v in judged)
+    if right == len(judged):
+        return Report(True, f"{question.name}: all {right} public cases are right.", _next_when_right())
+    wrong = next(v for v in judged if not v.right)
+    headline = f"{question.name}: {right} of {len(judged)} public cases are right."
+    return Report(False, headline, (*evidence(question.function, wrong), *_advice(question, judged)))
+
+
+def _next_when_right() -> tuple[tuple[str, str], ...]:
+    return (("next", "The grader also tries other shapes: think of sizes that are not square and a stride above 1."),)
+
+
+def evidence(function: str, verdict: Verdict) -> tuple[tuple[str, str], ...]:
+    """What was asked and what happened, as lines of (label, text)."""
+    assert verdict.difference
+    args = ",\n".join(show(arg) for arg in verdict.case.args)
+    asked = f"{function}({args})"
+    lines = [("asked", asked if len(asked) > 100 else asked.replace("\n", " ")), ("case", verdict.case.kind)]
+    if verdict.outcome.fault:
+        return (*lines, ("happened", verdict.difference.text))
+    lines.append(("got", show(verdict.outcome.value)))
+    if verdict.difference.aspect != "judged":
+        lines.append(("wanted", show(verdict.wanted)))
+    plain = verdict.difference.aspect == "value" and not verdict.difference.index
+    return tuple(lines) if plain else (*lines, ("differs", verdict.difference.text))
+
+
+def _advice(question: PublicQuestion, judged: Sequence[Verdict]) -> tuple[tuple[str, str], ...]:
+    mistake = diagnose(question.mistakes, question.answers_of, judged, question.tolerance)
+    if mistake is None:
+        return (("next", "Work this case by hand on paper, then print what your function holds at the same step."),)
+    return (
+        ("looks like", mistake.name),
+        ("that is", mistake.says),
+        ("read", f"section {mistake.section} of the book"),
+        ("next", "Change that one thing, run the cell that defines the function, then check again."),
+    )
+
+
+def predict(name: str, value: Any = None) -> None:
+    """Lock your prediction for question `name`: a number, once. Being right is not needed; having guessed is.
+
+    The first number is kept in predictions.json beside the notebook; later ones do not replace it.
+    """
+    if MODE.grading:
+        if (number := _number(value)) is not None:
+            MADE.setdefault(str(name), number)
+        return
+    try:
+        print(_predict(name, value))
+    except AutograderError as error:
+        print(error)
+
+
+def _predict(name: str, value: Any) -> str:
+    question, locked = _find(name), _locked()
+    if name in locked:
+        same = value is None or value == locked[name]
+        tried = "" if same else f" {show(value)} does not replace it: a prediction is made before the first check."
+        return f"{name}: {locked[name]:g} is locked.{tried}"
+    if value is None:
+        return f"Predict: {question.prediction or name}\nReplace None by your number and run this cell. A guess counts."
+    if (number := _number(value)) is None:
+        return f"{name}: a prediction is one finite number, this is {show(value)}. Nothing is locked yet."
+    _lock({**locked, name: number})
+    return f"{name}: {number:g} is locked. Now write your function and check it."
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool | str | bytes) or value is None:
+        return None
+    try:
+        number = float(value)
+    except Exception:  # an odd object is no number
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _locked() -> dict[str, float]:
+    path = Path(PREDICTIONS)
+    try:
+        data = json.loads(path.read_text("utf-8"))
+        return {str(name): float(value) for name, value in data.items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError, AttributeError):
+        aside = next(p for n in range(1, 10_000) if not (p := path.with_name(f"predictions.unreadable-{n}.json")).exists())
+        path.rename(aside)
+        print(f"{path} could not be read; it is kept as {aside.name} and you can lock your predictions again.")
+        return {}
+
+
+def _lock(predictions: dict[str, float]) -> None:
+    beside = Path(f"{PREDICTIONS}.tmp-{os.getpid()}")
+    beside.write_text(json.dumps(predictions, indent=1) + "\n", "utf-8")
+    beside.replace(PREDICTIONS)
