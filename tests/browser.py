@@ -1,6 +1,6 @@
 """A real headless Chromium for tests, with the outside world closed.
 
-    from browser import page, serve, violations
+    from tests.browser import page, serve, violations
 
     with page() as tab, serve(folder) as url:      # tab is a Playwright `Page`
         tab.goto(url + "/index.html")
@@ -147,5 +147,5 @@ def _answers(url: str, seconds: float) -> bool:
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, *args: Any) -> None:
         pass

@@ -1,0 +1,87 @@
+"""One view, two hosts: live in a Jupyter front end, or static on a page without a kernel.
+
+A view is a plain ES module that exports `{ render }` and knows nothing but `model.get/set/on/save_changes` and an
+element to draw into. Live, anywidget supplies the model and the kernel sees the state change. Static, `host.js`
+supplies the same four functions over the data embedded in the page. Set the environment variable `ACCELSIM_STATIC=1`
+to get the static page (the book does when it is built); it is also what you get where anywidget is not installed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import os
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.resources import files
+from typing import Any
+
+
+@dataclass(frozen=True)
+class View:
+    """A drawing of a value, for a notebook, a published page and plain text.
+
+    `module` names `<module>.js` and `<module>.css` in this package. `data` never changes; `state` holds
+    what the reader changes, by name. `figure` is the HTML shown where no script runs, `text` the same for a
+    terminal or a PDF.
+    """
+
+    module: str
+    data: dict[str, Any]
+    state: dict[str, Any] = field(default_factory=dict)
+    figure: str = ""
+    text: str = ""
+
+    @cached_property
+    def widget(self) -> Any:
+        """The live anywidget; the entries of `state` are its traits: read them, or set them to move the view."""
+        return _live(self)
+
+    @property
+    def html(self) -> str:
+        """The static view: a piece of HTML that works without a kernel and asks no host for anything."""
+        payload = json.dumps({"data": self.data, **self.state}, separators=(",", ":")).replace("<", "\\u003c")
+        key = hashlib.sha256((self.module + payload).encode()).hexdigest()[:12]
+        script = source(f"{self.module}.js") + source("host.js").replace("KEY", key)
+        return (
+            f'<div class="accelsim-view" data-accelsim="{key}">\n<style>{style(self.module)}</style>\n'
+            f'<div class="stage">{self.figure}</div>\n'
+            f'<script type="application/json">{payload}</script>\n<script type="module">{script}</script>\n</div>'
+        )
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+        if static():
+            return {"text/html": self.html, "text/plain": self.text}
+        bundle, metadata = self.widget._repr_mimebundle_(include=include, exclude=exclude)
+        return {**bundle, "text/plain": self.text}, metadata
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def static() -> bool:
+    """Whether views are shown static: `ACCELSIM_STATIC` is set to something other than 0, or there is no anywidget."""
+    return os.environ.get("ACCELSIM_STATIC", "0") not in ("", "0") or importlib.util.find_spec("anywidget") is None
+
+
+def source(name: str) -> str:
+    """The text of a file of this package."""
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+def style(module: str) -> str:
+    """What all views share, and then what this one adds."""
+    return source("host.css") + source(f"{module}.css")
+
+
+def _live(view: View) -> Any:
+    import anywidget
+    import traitlets
+
+    traits = {name: traitlets.Any(value).tag(sync=True) for name, value in view.state.items()}
+    body = {"_esm": source(f"{view.module}.js"), "_css": style(view.module), "data": traitlets.Dict().tag(sync=True)}
+    return type("LiveView", (anywidget.AnyWidget,), body | traits)(data=view.data)
