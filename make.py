@@ -499,11 +499,14 @@ def server_settings(root, port):
             "ip": "127.0.0.1",
             "port": port,
             "port_retries": 0,
+            "allow_root": True,
             "open_browser": False,
             "root_dir": str(root / "work"),
             "extra_static_paths": [str(root / "build" / "book" / "_build")],
             "answer_yes": True,
             "log_level": 30,
+            # nbgrader's own extensions are for a course with a server; here its files and formats are enough.
+            "jpserver_extensions": {"nbgrader.server_extensions." + name: False for name in NBGRADER_EXTENSIONS},
         },
         "LabApp": {
             "default_url": "/lab/tree/" + START_PAGE.replace(" ", "%20"),
@@ -514,6 +517,8 @@ def server_settings(root, port):
     }
 
 
+NBGRADER_EXTENSIONS = ("assignment_list", "course_list", "formgrader", "validate_assignment")
+LAB_PAGE = {"disabledExtensions": {"@jupyter/nbgrader": True}}
 LAB_OVERRIDES = {
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
     "@jupyterlab/docmanager-extension:plugin": {"defaultViewers": {"markdown": "Markdown Preview"}},
@@ -523,16 +528,16 @@ LAB_OVERRIDES = {
 def write_settings(root, port):
     """Put the start page and the configuration where JupyterLab looks for them."""
     config = root / "build" / "jupyter" / "config"
-    (config / "labconfig").mkdir(parents=True, exist_ok=True)
-    (root / "build" / "jupyter" / "runtime").mkdir(parents=True, exist_ok=True)
-    (root / "work").mkdir(exist_ok=True)
+    files = {
+        "jupyter_server_config.json": server_settings(root, port),
+        "labconfig/default_setting_overrides.json": LAB_OVERRIDES,
+        "labconfig/page_config.json": LAB_PAGE,
+    }
+    for folder in (config / "labconfig", root / "build" / "jupyter" / "runtime", root / "work"):
+        folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (config / name).write_text(json.dumps(content, indent=1), encoding="utf-8")
     (root / "work" / START_PAGE).write_text(start_page(root), encoding="utf-8")
-    (config / "jupyter_server_config.json").write_text(
-        json.dumps(server_settings(root, port), indent=1), encoding="utf-8"
-    )
-    (config / "labconfig" / "default_setting_overrides.json").write_text(
-        json.dumps(LAB_OVERRIDES, indent=1), encoding="utf-8"
-    )
 
 
 def answers(address):
