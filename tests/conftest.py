@@ -1,0 +1,31 @@
+"""What holds for every test: nothing skipped on CI, no deadline for a property test on a busy machine."""
+
+from __future__ import annotations
+
+import os
+
+import hypothesis
+import pytest
+
+hypothesis.settings.register_profile("ci", deadline=None, print_blob=True)
+hypothesis.settings.register_profile("dev", deadline=None)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") == "true" else "dev")
+
+
+def skipped(config: pytest.Config) -> list[str]:
+    """On CI, the tests that were skipped, as the reporter tells them; elsewhere none, for a skip is allowed there."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CI") != "true" or reporter is None or hasattr(config, "workerinput"):
+        return []
+    return [report.nodeid for report in reporter.stats.get("skipped", [])]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    if exitstatus == 0 and skipped(session.config):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for name in skipped(config):
+        terminalreporter.write_line(f"SKIPPED ON CI, which counts as a failure: {name}", red=True)
