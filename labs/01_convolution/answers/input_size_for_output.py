@@ -1,0 +1,42 @@
+"""Thinks of the filter as standing on every input word, so H x W windows."""
+
+earns = {"macs": 0, "footprint": 0, "einsum": 0}
+told = {
+    "macs": "input size instead of output size",
+    "footprint": "ofmap at the size of the ifmap",
+    "einsum": "input size instead of output size",
+}
+
+
+# %% macs_answer
+def macs(layer):
+    outputs = layer["N"] * layer["M"] * layer["H"] * layer["W"]
+    return outputs * layer["C"] // layer["G"] * layer["R"] * layer["S"]
+
+
+# %% footprint_answer
+def footprint(layer):
+    stride, pad = layer["stride"], layer["pad"]
+    rows = {p * stride + r - pad for p in range(layer["P"]) for r in range(layer["R"])}
+    columns = {q * stride + s - pad for q in range(layer["Q"]) for s in range(layer["S"])}
+    rows = sorted(h for h in rows if 0 <= h < layer["H"])
+    columns = sorted(w for w in columns if 0 <= w < layer["W"])
+    ifmap = layer["N"] * layer["C"] * len(rows) * len(columns)
+    weights = layer["M"] * layer["C"] // layer["G"] * layer["R"] * layer["S"]
+    ofmap = layer["N"] * layer["M"] * layer["H"] * layer["W"]
+    return dict(rows=rows, columns=columns, ifmap=ifmap, filter=weights, ofmap=ofmap)
+
+
+# %% einsum_answer
+def einsum_bounds(layer):
+    G = layer["G"]
+    return dict(
+        N=layer["N"],
+        G=G,
+        M=layer["M"] // G,
+        C=layer["C"] // G,
+        P=layer["H"],
+        Q=layer["W"],
+        R=layer["R"],
+        S=layer["S"],
+    )

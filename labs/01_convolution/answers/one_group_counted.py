@@ -1,0 +1,33 @@
+"""Divides both channel counts by G, which describes one group, and stops there."""
+
+earns = {"macs": 0, "params": 0, "footprint": 0}
+told = {
+    "macs": "both channel counts divided by G",
+    "params": "both channel counts divided by G",
+    "footprint": "ifmap divided by G",
+}
+
+
+# %% macs_answer
+def macs(layer):
+    outputs = layer["N"] * layer["M"] * layer["P"] * layer["Q"]
+    return outputs // layer["G"] * layer["C"] // layer["G"] * layer["R"] * layer["S"]
+
+
+# %% params_answer
+def params(layer):
+    weights = layer["M"] // layer["G"] * layer["C"] // layer["G"] * layer["R"] * layer["S"]
+    return weights + layer["M"] * layer["bias"]
+
+
+# %% footprint_answer
+def footprint(layer):
+    stride, pad = layer["stride"], layer["pad"]
+    rows = {p * stride + r - pad for p in range(layer["P"]) for r in range(layer["R"])}
+    columns = {q * stride + s - pad for q in range(layer["Q"]) for s in range(layer["S"])}
+    rows = sorted(h for h in rows if 0 <= h < layer["H"])
+    columns = sorted(w for w in columns if 0 <= w < layer["W"])
+    ifmap = layer["N"] * (layer["C"] // layer["G"]) * len(rows) * len(columns)
+    weights = layer["M"] * layer["C"] // layer["G"] * layer["R"] * layer["S"]
+    ofmap = layer["N"] * layer["M"] * layer["P"] * layer["Q"]
+    return dict(rows=rows, columns=columns, ifmap=ifmap, filter=weights, ofmap=ofmap)
