@@ -71,7 +71,7 @@ import webbrowser  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent
-SPACE_NEEDED = 1200 * 10**6  # bytes: the environment takes 700 MB, what pip downloads the rest
+SPACE_NEEDED = 1000 * 10**6  # bytes: the environment takes 600 MB, what pip downloads the rest
 START_PAGE = "Start here.md"
 BOOK_PAGE = "_build/html/index.html"  # below build/book
 # What a user set for other Pythons and Jupyters must not reach ours.
@@ -369,7 +369,7 @@ def why_pip_failed(output):
     if any(word in output for word in NO_NETWORK):
         return (
             "The packages could not be downloaded: no connection to the Python package index.\n"
-            "The set-up needs it once, for about 200 MB; later starts need no network. Connect (or set pip's proxy or\n"
+            "The set-up needs it once, for about 100 MB; later starts need no network. Connect (or set pip's proxy or\n"
             "index-url), then run the same command again: it goes on from here.\n" + tail
         )
     if "No space left on device" in output:

@@ -184,7 +184,7 @@ def test_no_network_before_changing_anything_leaves_the_environment_whole(projec
     monkeypatch.setattr(
         make, "step", lambda root, title, command: (1, "NewConnectionError: Failed to establish a new connection")
     )
-    with pytest.raises(make.Trouble, match="needs it once, for about 200 MB; later starts need no network"):
+    with pytest.raises(make.Trouble, match="needs it once, for about 100 MB; later starts need no network"):
         make.install(project, ("course",))
     assert not (project / ".venv/begun.json").exists()
 
@@ -193,14 +193,14 @@ def test_a_failure_while_files_are_written_leaves_a_mark(project, monkeypatch):
     said = "Installing collected packages: numpy\nERROR: [Errno 28] No space left on device"
     monkeypatch.setattr(make, "make_venv", lambda root: None)
     monkeypatch.setattr(make, "step", lambda root, title, command: (1, said))
-    with pytest.raises(make.Trouble, match=r"The disk is full\. Free 1\.2 GB"):
+    with pytest.raises(make.Trouble, match=r"The disk is full\. Free 1\.0 GB"):
         make.install(project, ("course",))
     assert (project / ".venv/begun.json").exists()
 
 
 def test_a_disk_that_is_too_full_is_told_before_the_download(project, monkeypatch):
     monkeypatch.setattr(make.shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**9, 10**9, 2 * 10**8))
-    with pytest.raises(make.Trouble, match=r"needs 1\.2 GB of free disk; there are 0\.2 GB"):
+    with pytest.raises(make.Trouble, match=r"needs 1\.0 GB of free disk; there are 0\.2 GB"):
         make.install(project, ("course",))
 
 
