@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from accelsim.errors import ArchError, suggest
+from accelsim.errors import ArchError, suggest, whole
 
 AXES = ("x", "y")
 
@@ -29,6 +29,7 @@ class Level:
     reduction: partial sums of several copies are added on their way up.
     link: energy to carry one word between this level and one copy below, paid per destination.
     double: double buffered, so tiles need twice their words.
+    overlap: moving words at this level takes place while the MACs compute.
 
     Raises `ArchError` with every fault at once.
     """
@@ -43,9 +44,10 @@ class Level:
     reduction: bool = True
     link: float = 0.0
     double: bool = False
+    overlap: bool = True
 
     def __post_init__(self) -> None:
-        if _whole(self.fanout):
+        if whole(self.fanout):
             object.__setattr__(self, "fanout", (int(self.fanout), 1))  # type: ignore[call-overload]
         if faults := _level_faults(self):
             raise ArchError(f"level {self.name!r}: " + "\n  ".join(faults))
@@ -98,7 +100,7 @@ def _level_faults(level: Level) -> list[str]:
     faults += [
         f"capacity{f' of {tensor}' if tensor else ''} must be a whole number of words, 0 or more, got {size!r}"
         for tensor, size in sizes.items()
-        if size is not None and not (_whole(size) and size >= 0)
+        if size is not None and not (whole(size) and size >= 0)
     ]
     faults += [
         f"{what} must be a number of 0 or more, got {value!r}"
@@ -108,7 +110,7 @@ def _level_faults(level: Level) -> list[str]:
     if level.bandwidth is not None and not (_cost(level.bandwidth) and level.bandwidth > 0):
         faults.append(f"bandwidth must be a number above 0 or None, got {level.bandwidth!r}")
     pair = level.fanout
-    if not (isinstance(pair, tuple) and len(pair) == 2 and all(_whole(side) and side >= 1 for side in pair)):
+    if not (isinstance(pair, tuple) and len(pair) == 2 and all(whole(side) and side >= 1 for side in pair)):
         faults.append(f"fanout must be (x, y), two whole numbers of 1 or more, got {pair!r}")
     return faults
 
@@ -123,10 +125,6 @@ def _arch_faults(arch: Arch) -> list[str]:
     if arch.clock is not None and not (_cost(arch.clock) and arch.clock > 0):
         faults.append(f"clock must be a number above 0 or None, got {arch.clock!r}")
     return faults
-
-
-def _whole(value: object) -> bool:
-    return hasattr(value, "__index__") and not isinstance(value, bool)
 
 
 def _cost(value: object) -> bool:

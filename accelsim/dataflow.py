@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import product
+from itertools import pairwise, product
 
 from accelsim.arch import Arch
 from accelsim.mapping import Mapping, Placed, check, placed
@@ -34,9 +34,9 @@ Shared = Callable[[int], bool]
 class Counts:
     """Exact whole numbers, totals over all instances and the whole layer.
 
-    reads, writes: words read and written, by (level, tensor). carried: words that a level exchanges with
-    the copies below it, counted at each copy. macs: multiply-accumulates. steps: time steps with any work.
-    active: multipliers that ever have work.
+    reads, writes: words read and written, by (level, tensor). carried: words that cross the array below a level,
+    up or down, counted at each copy they reach or leave. macs: multiply-accumulates. steps: time steps with any
+    work. instances: copies of each level that ever have work; active: multipliers that ever have work.
     """
 
     reads: dict[Key, int]
@@ -44,6 +44,7 @@ class Counts:
     carried: dict[Key, int]
     macs: int
     steps: int
+    instances: dict[str, int]
     active: int
 
 
@@ -64,8 +65,15 @@ def count(layer: Layer, arch: Arch, mapping: Mapping) -> Counts:
     check(layer, arch, mapping)
     nests = _Nest(layer, arch, mapping, placed(mapping))
     keys = [(level.name, tensor.name) for level in arch.levels for tensor in layer.tensors]
+    *instances, active = (nests.active(level) for level in range(len(arch.levels) + 1))
     counts = Counts(
-        dict.fromkeys(keys, 0), dict.fromkeys(keys, 0), dict.fromkeys(keys, 0), layer.macs, nests.steps(), nests.active()
+        reads=dict.fromkeys(keys, 0),
+        writes=dict.fromkeys(keys, 0),
+        carried=dict.fromkeys(keys, 0),
+        macs=layer.macs,
+        steps=nests.steps(),
+        instances=dict(zip((level.name for level in arch.levels), instances, strict=True)),
+        active=active,
     )
     for tensor in layer.tensors:
         (_count_output if tensor.output else _count_operand)(nests, tensor, counts)
@@ -74,15 +82,17 @@ def count(layer: Layer, arch: Arch, mapping: Mapping) -> Counts:
 
 def _count_operand(nests: _Nest, tensor: Tensor, counts: Counts) -> None:
     chain = nests.chain(tensor)
-    for parent, child in zip(chain, chain[1:], strict=False):
-        up, down = nests.name(parent), nests.name(child)
-        filled = nests.moved(tensor, parent, child, shared=_none)
-        counts.writes[down, tensor.name] += filled
-        counts.carried[up, tensor.name] += filled
-        counts.reads[up, tensor.name] += nests.moved(tensor, parent, child, shared=nests.multicast)
-    last = nests.name(chain[-1])
-    counts.reads[last, tensor.name] += nests.requested(tensor, chain[-1], nests.multicast)
-    counts.carried[last, tensor.name] += counts.macs
+    for parent, child in pairwise(chain):
+        counts.writes[nests.name(child), tensor.name] += nests.moved(tensor, parent, child, _none)
+        counts.reads[nests.name(parent), tensor.name] += nests.moved(tensor, parent, child, nests.multicast)
+        for level in range(parent, child):
+            arrived = nests.moved(tensor, parent, child, nests.below(level, nests.multicast))
+            counts.carried[nests.name(level), tensor.name] += arrived
+    last = chain[-1]
+    counts.reads[nests.name(last), tensor.name] += nests.requested(tensor, last, nests.multicast)
+    for level in range(last, len(nests.arch.levels)):
+        asked = nests.requested(tensor, last, nests.below(level, nests.multicast))
+        counts.carried[nests.name(level), tensor.name] += asked
 
 
 def _count_output(nests: _Nest, tensor: Tensor, counts: Counts) -> None:
@@ -93,25 +103,27 @@ def _count_output(nests: _Nest, tensor: Tensor, counts: Counts) -> None:
     """
     chain = nests.chain(tensor)
     fresh = live = nests.points(tensor)
-    for parent, child in zip(chain, chain[1:], strict=False):
+    for parent, child in pairwise(chain):
         up, down = nests.name(parent), nests.name(child)
-        drained = nests.moved(tensor, parent, child, shared=_none)
-        added = nests.moved(tensor, parent, child, shared=nests.reduction)
-        visits = nests.moved(tensor, parent, child, shared=_all)
-        returned = visits - fresh
+        drained = nests.moved(tensor, parent, child, _none)
+        added = nests.moved(tensor, parent, child, nests.reduction)
+        returned = nests.moved(tensor, parent, child, _all) - fresh
         counts.reads[down, tensor.name] += drained
         counts.writes[up, tensor.name] += added
         counts.reads[up, tensor.name] += added - fresh
         counts.writes[down, tensor.name] += returned
-        counts.carried[up, tensor.name] += drained + returned
-        live_drained = nests.moved(tensor, parent, child, shared=_none, live=True)
-        live_returned = nests.moved(tensor, parent, child, shared=_all, live=True) - live
-        fresh, live = drained - returned, live_drained - live_returned
-    last = nests.name(chain[-1])
-    updates = nests.requested(tensor, chain[-1], nests.reduction)
-    counts.writes[last, tensor.name] += updates
-    counts.reads[last, tensor.name] += updates - live
-    counts.carried[last, tensor.name] += counts.macs + updates - live
+        for level in range(parent, child):
+            left = nests.moved(tensor, parent, child, nests.below(level, nests.reduction))
+            counts.carried[nests.name(level), tensor.name] += left + returned
+        live_returned = nests.moved(tensor, parent, child, _all, live=True) - live
+        fresh, live = drained - returned, nests.moved(tensor, parent, child, _none, live=True) - live_returned
+    last = chain[-1]
+    updates = nests.requested(tensor, last, nests.reduction)
+    counts.writes[nests.name(last), tensor.name] += updates
+    counts.reads[nests.name(last), tensor.name] += updates - live
+    for level in range(last, len(nests.arch.levels)):
+        sums = nests.requested(tensor, last, nests.below(level, nests.reduction))
+        counts.carried[nests.name(level), tensor.name] += sums + updates - live
 
 
 @dataclass(frozen=True)
@@ -135,23 +147,33 @@ class _Nest:
     def reduction(self, level: int) -> bool:
         return self.arch.levels[level].reduction
 
+    def below(self, level: int, shared: Shared) -> Shared:
+        """Only the loops below the array of `level` move as one."""
+        return lambda at: at > level and shared(at)
+
     def points(self, tensor: Tensor) -> int:
         return math.prod(self.layer.dims[dim] for dim in tensor.dims)
 
     def steps(self) -> int:
         """Time steps: positions of the temporal loops at which the first instance has work."""
-        return math.prod(_reached(self.of(dim, spatial=False), size) for dim, size in self.layer.bounds)
+        return self.reached(p for p in self.loops if not p.spatial)
 
-    def active(self) -> int:
-        """Multipliers with work at the first step: every one that ever has any."""
-        return math.prod(_reached(self.of(dim, spatial=True), size) for dim, size in self.layer.bounds)
+    def active(self, level: int) -> int:
+        """Copies of a level (or of the MAC, beyond the last) with work at the first step: all that ever have any."""
+        return self.reached(p for p in self.loops if p.spatial and p.level < level)
 
-    def of(self, dim: str, spatial: bool) -> tuple[tuple[int, int], ...]:
-        return tuple((p.loop.bound, p.step) for p in self.loops if p.loop.dim == dim and p.spatial is spatial)
+    def reached(self, places: Iterable[Placed]) -> int:
+        loops = tuple(places)
+        return math.prod(
+            _reached([(p.loop.bound, p.step) for p in loops if p.loop.dim == dim], size)
+            for dim, size in self.layer.bounds
+        )
 
     def walk(self, dim: str, parent: int, child: int, shared: Shared) -> _Walk:
         """One dimension between a parent and a child level; `shared(level)` loops move as one union."""
-        roles, offsets, extent = [], (0,), 1
+        roles: list[tuple[int, int, int]] = []
+        offsets: tuple[int, ...] = (0,)
+        extent = 1
         for place, p in enumerate(self.loops):
             if p.loop.dim != dim:
                 continue
@@ -259,7 +281,7 @@ class _Walk:
         after: Counter[tuple[int, int]] = Counter()
         cap = step + max(self.offsets)
         for (time_left, left), times in states.items():
-            clock = (bound + 1) * step if place < 0 else time_left      # instances exist at any time
+            clock = (bound + 1) * step if place < 0 else time_left  # instances exist at any time
             i, end = 1 if place == carry else 0, min(bound, -(-clock // step))
             while i < end:
                 now, room = min(clock - i * step, step), max(0, min(left - i * step, cap))
@@ -299,9 +321,7 @@ def _reached(loops: Iterable[tuple[int, int]], size: int) -> int:
     return sum(left.values())
 
 
-def _rank_sums(
-    rank: Rank, walks: dict[str, _Walk], moves: dict[str, Counter[tuple[int, int, int]]]
-) -> tuple[int, int]:
+def _rank_sums(rank: Rank, walks: dict[str, _Walk], moves: dict[str, Counter[tuple[int, int, int]]]) -> tuple[int, int]:
     """Sum over positions of the points of one axis in the tiles now, and of those that stay put."""
     size = stay = 0
     coefficients = tuple(coefficient for _, coefficient in rank.terms)

@@ -37,3 +37,12 @@ def suggest(name: str, known: Iterable[str]) -> str:
     folded = {other.lower(): other for other in known}
     close = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=0.6)
     return f"; did you mean {folded[close[0]]}?" if close else ""
+
+
+def whole(value: object) -> bool:
+    """Whether a value is a whole number, of Python or NumPy; True and False are not.
+
+    >>> whole(3), whole(3.0), whole(True)
+    (True, False, False)
+    """
+    return hasattr(value, "__index__") and not isinstance(value, bool)

@@ -19,7 +19,7 @@ from collections.abc import Mapping as Sizes
 from dataclasses import dataclass
 
 from accelsim.arch import AXES, Arch
-from accelsim.errors import MappingError, suggest
+from accelsim.errors import MappingError, suggest, whole
 from accelsim.points import box_size
 from accelsim.workload import MAX_BOUND, Layer, Rank, Tensor
 
@@ -33,6 +33,13 @@ class Loop:
     dim: str
     bound: int
     axis: str = ""
+
+    def __post_init__(self) -> None:
+        if not whole(self.bound) or not 1 <= self.bound <= MAX_BOUND or self.axis not in ("", *AXES):
+            raise MappingError(
+                f"a loop has a bound from 1 to 2^63-1 and axis 'x', 'y' or '' (temporal); "
+                f"got dim={self.dim!r}, bound={self.bound!r}, axis={self.axis!r}"
+            )
 
     def __str__(self) -> str:
         return f"{self.dim}{self.bound}" + (f"@{self.axis}" if self.axis else "")
@@ -196,7 +203,7 @@ def problems(layer: Layer, arch: Arch, mapping: Mapping) -> list[str]:
     >>> problems(conv("c", M=4, C=6), toy, nest("DRAM: M4 | spad: C3"))
     ['C: the loops cover 3 of 6; add a loop C2', 'spad: ifmap 3 + filter 3 + ofmap 1 words need 7, it has 4']
     """
-    faults = list(_name_faults(layer, arch, mapping))
+    faults = _kind_faults(layer, arch, mapping) or list(_name_faults(layer, arch, mapping))
     if faults:
         return faults
     return [*_loop_faults(layer, mapping), *_fanout_faults(arch, mapping), *_capacity_faults(layer, arch, mapping)]
@@ -205,7 +212,17 @@ def problems(layer: Layer, arch: Arch, mapping: Mapping) -> list[str]:
 def check(layer: Layer, arch: Arch, mapping: Mapping) -> None:
     """Raise `MappingError` with all `problems`, if there are any."""
     if faults := problems(layer, arch, mapping):
-        raise MappingError(f'{layer.name} on {arch.name}: "{mapping}"\n  ' + "\n  ".join(faults))
+        names = [getattr(value, "name", repr(value)) for value in (layer, arch)]
+        raise MappingError(f'{names[0]} on {names[1]}: "{mapping}"\n  ' + "\n  ".join(faults))
+
+
+def _kind_faults(layer: object, arch: object, mapping: object) -> list[str]:
+    wanted = ((layer, Layer, "conv(...) or einsum(...)"), (arch, Arch, "Arch(...)"), (mapping, Mapping, "nest(...)"))
+    return [
+        f"expected a {kind.__name__}, made by {maker}, got {value!r}"
+        for value, kind, maker in wanted
+        if not isinstance(value, kind)
+    ]
 
 
 def _name_faults(layer: Layer, arch: Arch, mapping: Mapping) -> Iterator[str]:
@@ -226,8 +243,8 @@ def _name_faults(layer: Layer, arch: Arch, mapping: Mapping) -> Iterator[str]:
                 yield f"{stage.level}: no tensor {name}, the layer has {', '.join(tensors)}{suggest(name, tensors)}"
         for loop in stage.loops:
             if loop.dim not in layer.dims:
-                known = " ".join(layer.dims)
-                yield f"{stage.level}: loop {loop} is over {loop.dim}, the layer has {known}{suggest(loop.dim, layer.dims)}"
+                known = f"the layer has {' '.join(layer.dims)}{suggest(loop.dim, layer.dims)}"
+                yield f"{stage.level}: loop {loop} is over {loop.dim}, {known}"
     dropped = [name for name in tensors if mapping.stages and not mapping.stages[0].holds(name)]
     if dropped and not unknown:
         yield f"{stages[0]}: the outermost level must keep every tensor, it leaves out {', '.join(dropped)}"
@@ -248,8 +265,9 @@ def _loop_faults(layer: Layer, mapping: Mapping) -> Iterator[str]:
             yield f"{dim}: the loops cover {covered[dim]} of {size}; add a loop {dim}{need}"
     for tensor in layer.tensors:
         for rank in tensor.ranks:
-            if len(rank.terms) > 1 and rank.extent(layer.dims) > MAX_AXIS:
-                yield f"axis {rank} of {tensor.name} spans {rank.extent(layer.dims)}; windows are counted up to {MAX_AXIS}"
+            reach = rank.extent(layer.dims)
+            if len(rank.terms) > 1 and reach > MAX_AXIS:
+                yield f"axis {rank} of {tensor.name} spans {reach}; windows are counted up to {MAX_AXIS}"
 
 
 def _fanout_faults(arch: Arch, mapping: Mapping) -> Iterator[str]:

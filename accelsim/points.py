@@ -18,7 +18,7 @@ def box_mask(terms: tuple[tuple[int, int], ...]) -> int:
         if extent < 1:
             return 0
         reached, done = mask, 1
-        while done < extent:                     # double the number of copies until there are enough
+        while done < extent:  # double the number of copies until there are enough
             step = min(done, extent - done)
             reached |= reached << (step * coefficient)
             done += step

@@ -11,13 +11,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import product
+from itertools import pairwise, product
 
 from accelsim.arch import Arch
 from accelsim.dataflow import Counts, Key
+from accelsim.errors import WorkloadError
 from accelsim.mapping import Mapping, check, placed
 from accelsim.workload import Layer, Tensor
 
+MAX_MACS = 1_000_000
 Point = tuple[int, ...]
 Values = dict[Point, int]
 Where = tuple[int, ...]
@@ -57,7 +59,11 @@ def trace(layer: Layer, arch: Arch, mapping: Mapping, operands: dict[str, Values
     2
     """
     check(layer, arch, mapping)
-    machine = _Machine(layer, arch, mapping, operands or example(layer))
+    if layer.macs > MAX_MACS:
+        raise WorkloadError(
+            f"{layer.name}: the slow machine walks up to {MAX_MACS:,} MACs, got {layer.macs:,}; use count"
+        )
+    machine = _Machine(layer, arch, mapping, example(layer) if operands is None else _checked(layer, operands))
     machine.run()
     counts = Counts(
         _by_name(machine, machine.reads),
@@ -65,7 +71,8 @@ def trace(layer: Layer, arch: Arch, mapping: Mapping, operands: dict[str, Values
         _by_name(machine, machine.carried),
         len(machine.macs),
         machine.steps,
-        len({mac.pe for mac in machine.macs}),
+        {level.name: machine.busy(at) for at, level in enumerate(arch.levels)},
+        machine.busy(len(arch.levels)),
     )
     return Trace(counts, {p: v or 0 for p, v in machine.held[0, layer.output.name][()].items()}, tuple(machine.macs))
 
@@ -77,6 +84,17 @@ def example(layer: Layer) -> dict[str, Values]:
         points = sorted({tensor.at(point) for point in iterations(layer)})
         values[tensor.name] = {point: (7 * at + 3 * index) % 11 - 5 or 6 for at, point in enumerate(points)}
     return values
+
+
+def _checked(layer: Layer, operands: dict[str, Values]) -> dict[str, Values]:
+    faults = []
+    for name, needed in example(layer).items():
+        missing = set(needed) - set(operands.get(name, {}))
+        if missing:
+            faults.append(f"{name} needs a value at {len(needed)} coordinates, {len(missing)} lack one: {min(missing)}")
+    if faults:
+        raise WorkloadError(f"{layer.name}: " + "\n  ".join(faults))
+    return operands
 
 
 def reference(layer: Layer, operands: dict[str, Values]) -> Values:
@@ -116,6 +134,7 @@ class _Machine:
     carried: Counter[tuple[int, str]] = field(default_factory=Counter)
     macs: list[Mac] = field(default_factory=list)
     steps: int = 0
+    target: dict[tuple[int, str], dict[Where, set[Point]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         loops = placed(self.mapping)
@@ -137,6 +156,10 @@ class _Machine:
         """Spatial indices of every instance of a level: those of the spatial loops above it."""
         return list(product(*(range(p.loop.bound) for p in self.space if p.level < level)))
 
+    def busy(self, level: int) -> int:
+        """Instances of a level below which some MAC ever ran."""
+        return len({self.under(level, len(self.arch.levels), mac.pe)[0] for mac in self.macs})
+
     def run(self) -> None:
         before: tuple[int, ...] | None = None
         for now in product(*(range(p.loop.bound) for p in self.time)):
@@ -152,7 +175,7 @@ class _Machine:
 
     def changed(self, before: tuple[int, ...] | None, now: tuple[int, ...]) -> set[int]:
         """Levels above which some loop has moved; each of them works out its tile anew."""
-        self.target: dict[tuple[int, str], dict[Where, set[Point]]] = {}
+        self.target = {}
         levels = set()
         for level in range(1, len(self.arch.levels)):
             above = [at for at, p in enumerate(self.time) if p.level < level]
@@ -192,32 +215,47 @@ class _Machine:
                 points.add(tensor.at(point))
         return points
 
-    def under(self, parent: int, child: int, where: Where, apart: Callable[[int], bool]) -> tuple[Where, Where]:
+    def under(
+        self, parent: int, child: int, where: Where, apart: Callable[[int], bool] = lambda level: False
+    ) -> tuple[Where, Where]:
         """The parent instance of a child instance, and which of the parent's separate groups it belongs to."""
         mine = [p for p in self.space if p.level < parent]
-        group = [
-            i for p, i in zip(self.space, where, strict=False) if parent <= p.level < child and apart(p.level)
-        ]
+        group = [i for p, i in zip(self.space, where, strict=False) if parent <= p.level < child and apart(p.level)]
         return where[: len(mine)], tuple(group)
+
+    def apart(self, switch: str) -> Callable[[int], bool]:
+        """Whether the copies below a level move apart: it has no `multicast`, or no `reduction`."""
+        return lambda level: not getattr(self.arch.levels[level], switch)
+
+    def crossings(self, parent: int, child: int, where: Where, switch: str) -> Iterator[tuple[int, Where, Where]]:
+        """For each array between parent and child: the copy below it on the way to `where`, and its group."""
+        for level in range(parent, child):
+            yield level, *self.under(level + 1, child, where, self.apart(switch))
 
     def drain(self, changed: set[int]) -> None:
         """Partial sums whose tile moves on leave for the parent, innermost level first."""
         name = self.layer.output.name
         chain = self.chains[name]
-        for parent, child in reversed(list(zip(chain, chain[1:], strict=False))):
+        for parent, child in reversed(list(pairwise(chain))):
             if child not in changed:
                 continue
             leaving: dict[tuple[Where, Point], dict[Where, int]] = {}
+            crossed = set()
             for where, sums in self.held[child, name].items():
                 kept = self.target.get((child, name), {}).get(where, set())
-                up, group = self.under(parent, child, where, lambda level: not self.arch.levels[level].reduction)
+                up, group = self.under(parent, child, where, self.apart("reduction"))
                 for point in [p for p in sums if p not in kept]:
                     self.reads[child, name] += 1
-                    self.carried[parent, name] += 1
+                    crossed |= {(name, point, *way) for way in self.crossings(parent, child, where, "reduction")}
                     groups = leaving.setdefault((up, point), {})
                     groups[group] = groups.get(group, 0) + (sums.pop(point) or 0)
+            self.carry(crossed)
             for (up, point), groups in leaving.items():
                 self.add(parent, name, up, point, list(groups.values()))
+
+    def carry(self, crossed: set[tuple[str, Point, int, Where, Where]]) -> None:
+        for name, _, level, _, _ in crossed:
+            self.carried[level, name] += 1
 
     def add(self, parent: int, name: str, up: Where, point: Point, sums: list[int]) -> None:
         """The first sum includes what was read back, so it replaces; each further one is added to it."""
@@ -229,29 +267,31 @@ class _Machine:
         """New tiles are fetched from the parent, outermost level first; sums return to one instance only."""
         for tensor in self.layer.tensors:
             chain = self.chains[tensor.name]
-            for parent, child in zip(chain, chain[1:], strict=False):
+            for parent, child in pairwise(chain):
                 if child in changed:
                     (self.return_sums if tensor.output else self.fetch)(tensor, parent, child)
 
     def fetch(self, tensor: Tensor, parent: int, child: int) -> None:
-        asked = set()
+        asked, crossed = set(), set()
         for where, values in self.held[child, tensor.name].items():
             want = self.target[child, tensor.name][where]
             for point in [p for p in values if p not in want]:
                 del values[point]
-            up, group = self.under(parent, child, where, lambda level: not self.arch.levels[level].multicast)
+            up, group = self.under(parent, child, where, self.apart("multicast"))
             for point in want - set(values):
                 values[point] = self.held[parent, tensor.name][up][point]
                 self.writes[child, tensor.name] += 1
-                self.carried[parent, tensor.name] += 1
                 asked.add((up, group, point))
+                ways = self.crossings(parent, child, where, "multicast")
+                crossed |= {(tensor.name, point, *way) for way in ways}
+        self.carry(crossed)
         self.reads[parent, tensor.name] += len(asked)
 
     def return_sums(self, tensor: Tensor, parent: int, child: int) -> None:
         returned = set()
         for where in sorted(self.held[child, tensor.name]):
             sums = self.held[child, tensor.name][where]
-            up, _ = self.under(parent, child, where, lambda level: False)
+            up, _ = self.under(parent, child, where)
             for point in self.target[child, tensor.name][where] - set(sums):
                 sums[point] = None
                 value = self.held[parent, tensor.name][up][point]
@@ -259,34 +299,39 @@ class _Machine:
                     sums[point] = value
                     self.reads[parent, tensor.name] += 1
                     self.writes[child, tensor.name] += 1
-                    self.carried[parent, tensor.name] += 1
+                    for level in range(parent, child):
+                        self.carried[level, tensor.name] += 1
                 returned.add((up, point))
 
     def compute(self, now: tuple[int, ...]) -> None:
         """Every MAC in reach asks its innermost level for each operand and writes its sum back."""
         asked: dict[str, set[tuple[Where, Where, Point]]] = {t.name: set() for t in self.layer.tensors[:-1]}
         updates: dict[tuple[Where, Point], dict[Where, int]] = {}
+        crossed: set[tuple[str, Point, int, Where, Where]] = set()
         output, end = self.layer.output, len(self.arch.levels)
         innermost = {name: chain[-1] for name, chain in self.chains.items()}
         for where in self.instances(end):
             point = self.position(now, where)
             if not self.inside(point):
                 continue
-            term, touched = 1, []
+            term = 1
+            touched: list[tuple[str, Point]] = []
             for tensor in self.layer.tensors[:-1]:
                 level, at = innermost[tensor.name], tensor.at(point)
-                up, group = self.under(level, end, where, lambda i: not self.arch.levels[i].multicast)
+                up, group = self.under(level, end, where, self.apart("multicast"))
                 value = self.held[level, tensor.name][up][at]
                 assert value is not None
                 term, touched = term * value, [*touched, (tensor.name, at)]
                 asked[tensor.name].add((up, group, at))
-                self.carried[level, tensor.name] += 1
+                crossed |= {(tensor.name, at, *way) for way in self.crossings(level, end, where, "multicast")}
             at = output.at(point)
-            up, group = self.under(innermost[output.name], end, where, lambda i: not self.arch.levels[i].reduction)
+            up, group = self.under(innermost[output.name], end, where, self.apart("reduction"))
             groups = updates.setdefault((up, at), {})
             groups[group] = groups.get(group, 0) + term
-            self.carried[innermost[output.name], output.name] += 1
+            ways = self.crossings(innermost[output.name], end, where, "reduction")
+            crossed |= {(output.name, at, *way) for way in ways}
             self.macs.append(Mac(self.steps, where, point, (*touched, (output.name, at))))
+        self.carry(crossed)
         for name, words in asked.items():
             self.reads[innermost[name], name] += len(words)
         self.accumulate(innermost[output.name], output.name, updates)
@@ -297,7 +342,8 @@ class _Machine:
             again = len(groups) - (old is None)
             self.writes[level, name] += len(groups)
             self.reads[level, name] += again
-            self.carried[level, name] += again
+            for crossed in range(level, len(self.arch.levels)):
+                self.carried[crossed, name] += again
             self.held[level, name][up][at] = (old or 0) + sum(groups.values())
 
 

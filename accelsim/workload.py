@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from accelsim.errors import WorkloadError, suggest
+from accelsim.errors import WorkloadError, suggest, whole
 
 MAX_BOUND = 2**63 - 1
 
@@ -141,8 +142,8 @@ def conv(
     R: int = 1,
     S: int = 1,
     G: int = 1,
-    stride: int | tuple[int, int] = 1,
-    dilation: int | tuple[int, int] = 1,
+    stride: int | Sequence[int] = 1,
+    dilation: int | Sequence[int] = 1,
 ) -> Layer:
     """A convolution layer from its shape.
 
@@ -158,12 +159,10 @@ def conv(
     faults = _bad_sizes(dict(N=N, M=M, C=C, P=P, Q=Q, R=R, S=S, G=G))
     pairs = {}
     for what, value in (("stride", stride), ("dilation", dilation)):
-        pair = value if isinstance(value, tuple) else (value, value)
-        if len(pair) != 2:
-            faults.append(f"{what} must be a whole number or a pair (rows, columns), got {value!r}")
-        else:
-            faults += _bad_sizes({what: pair[0]}) or _bad_sizes({what: pair[1]})
-        pairs[what] = pair
+        pairs[what] = pair = tuple(value) if isinstance(value, Sequence) else (value, value)
+        if len(pair) == 2 and all(whole(size) and size >= 1 for size in pair):
+            continue
+        faults.append(f"{what} must be a whole number from 1 or a pair of them (rows, columns), got {value!r}")
     if not faults:
         faults = [
             f"{dim}={size} is not a multiple of G={G}: every group needs the same number of channels"
@@ -200,13 +199,11 @@ def einsum(name: str, text: str, **bounds: int) -> Layer:
     >>> scores.words("ofmap")
     196608
     """
-    sides = text.split("+=")
+    sides = str(text).split("+=")
     if len(sides) != 2:
-        raise WorkloadError(
-            f"{name}: an einsum reads 'ofmap[N M] += ifmap[N C] * filter[M C]', one '+='; got {text!r}"
-        )
+        raise WorkloadError(f"{name}: an einsum reads 'ofmap[N M] += ifmap[N C] * filter[M C]', one '+='; got {text!r}")
     faults: list[str] = []
-    tensors = [_tensor(part, False, faults) for part in sides[1].split("*" if "]" not in sides[1] else "] *")]
+    tensors = [_tensor(part, False, faults) for part in re.split(r"\*(?![^\[]*\])", sides[1])]
     tensors.append(_tensor(sides[0], True, faults))
     faults += _einsum_faults(tensors, bounds) if not faults else []
     faults += _bad_sizes(bounds)
@@ -216,7 +213,7 @@ def einsum(name: str, text: str, **bounds: int) -> Layer:
 
 
 def _tensor(part: str, output: bool, faults: list[str]) -> Tensor:
-    found = _TENSOR.fullmatch(part if part.rstrip().endswith("]") else part + "]")
+    found = _TENSOR.fullmatch(part)
     if not found:
         faults.append(f"cannot read {part.strip()!r}: a tensor is a name and its axes, as in ifmap[N C P+R Q+S]")
         return Tensor("?", (), output)
@@ -235,7 +232,7 @@ def _einsum_faults(tensors: list[Tensor], bounds: dict[str, int]) -> list[str]:
     faults = [f"no size given for {dim}: add {dim}=..." for dim in sorted(used - set(bounds))]
     faults += [f"{dim} indexes no tensor{suggest(dim, used)}" for dim in bounds if dim not in used]
     names = [tensor.name for tensor in tensors]
-    faults += [f"tensor {n} appears {names.count(n)} times; give each its own name" for n in sorted({*names}) if names.count(n) > 1]
+    faults += [f"two tensors are called {name}" for name in sorted({*names}) if names.count(name) > 1]
     for tensor in tensors:
         faults += [
             f"{dim} indexes {tensor.name} on two axes; each dimension may index one axis of a tensor"
@@ -259,9 +256,5 @@ def _bad_sizes(sizes: dict[str, int]) -> list[str]:
     return [
         f"{dim} must be a whole number from 1 to 2^63-1, got {size!r}"
         for dim, size in sizes.items()
-        if not _whole(size) or not 1 <= size <= MAX_BOUND
+        if not whole(size) or not 1 <= size <= MAX_BOUND
     ]
-
-
-def _whole(value: object) -> bool:
-    return hasattr(value, "__index__") and not isinstance(value, bool)
