@@ -267,10 +267,16 @@ def macs(layer):
 
 
 # %% [markdown]
-# *See it.* Your count for seven real layers. Which surprises you?
+# *See it.* Your count for each layer of AlexNet, one image.
 
 # %%
-show.bars(macs, layers.real, "MACs")
+show.bars(macs, layers.alexnet, "MACs")
+
+# %% [markdown]
+# *See it again.* MobileNet replaces a dense 3x3 layer by this pair. Which of the two is the expensive one?
+
+# %%
+show.bars(macs, layers.mobilenet_pair, "MACs")
 
 # %% nbgrader={"grade": true, "grade_id": "macs", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 check("macs")
@@ -301,11 +307,11 @@ def params(layer):
 
 
 # %% [markdown]
-# *See it.* The same seven layers. Compare the shares with those of the MACs: which layers are mostly work, and which
-# mostly memory?
+# *See it.* The same layers of AlexNet. Compare the shares with those of the MACs: which layers are mostly work, and
+# which mostly memory?
 
 # %%
-show.bars(params, layers.real, "parameters")
+show.bars(params, layers.alexnet, "parameters")
 
 # %% nbgrader={"grade": true, "grade_id": "params", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 check("params")

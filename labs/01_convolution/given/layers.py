@@ -11,15 +11,17 @@ conv3 = dict(N=1, G=1, M=384, C=256, H=13, W=13, P=13, Q=13, R=3, S=3, stride=1,
 conv4 = dict(N=1, G=2, M=384, C=384, H=13, W=13, P=13, Q=13, R=3, S=3, stride=1, pad=1, bias=True)
 conv5 = dict(N=1, G=2, M=256, C=384, H=13, W=13, P=13, Q=13, R=3, S=3, stride=1, pad=1, bias=True)
 fc6 = dict(N=1, G=1, M=4096, C=256, H=6, W=6, P=1, Q=1, R=6, S=6, stride=1, pad=0, bias=True)
+fc7 = dict(N=1, G=1, M=4096, C=4096, H=1, W=1, P=1, Q=1, R=1, S=1, stride=1, pad=0, bias=True)
+fc8 = dict(N=1, G=1, M=1000, C=4096, H=1, W=1, P=1, Q=1, R=1, S=1, stride=1, pad=0, bias=True)
+alexnet = dict(conv1=conv1, conv2=conv2, conv3=conv3, conv4=conv4, conv5=conv5, fc6=fc6, fc7=fc7, fc8=fc8)
 
-# ResNet-50's first shortcut with a stride; the biases are in the batch normalisation that follows
-shortcut = dict(N=1, G=1, M=512, C=256, H=56, W=56, P=28, Q=28, R=1, S=1, stride=2, pad=0, bias=False)
-
-# MobileNet v1's first pair: depthwise, then pointwise
+# MobileNet v1's first pair: depthwise, then pointwise. Its biases are in the batch normalisation that follows.
 depthwise = dict(N=1, G=32, M=32, C=32, H=112, W=112, P=112, Q=112, R=3, S=3, stride=1, pad=1, bias=False)
 pointwise = dict(N=1, G=1, M=64, C=32, H=112, W=112, P=112, Q=112, R=1, S=1, stride=1, pad=0, bias=False)
+mobilenet_pair = dict(depthwise=depthwise, pointwise=pointwise)
 
-real = dict(conv1=conv1, conv2=conv2, conv3=conv3, fc6=fc6, shortcut=shortcut, depthwise=depthwise, pointwise=pointwise)
+# ResNet-50's first shortcut with a stride
+shortcut = dict(N=1, G=1, M=512, C=256, H=56, W=56, P=28, Q=28, R=1, S=1, stride=2, pad=0, bias=False)
 
-# a layer small enough to draw: 5 rows, 8 columns, a 2x1 filter that jumps by 3
+# a layer small enough to draw: 5 rows, 8 columns, a 2x2 filter that moves by 3
 tiny = dict(N=1, G=1, M=2, C=3, H=5, W=8, P=2, Q=3, R=2, S=2, stride=3, pad=1, bias=True)

@@ -34,9 +34,9 @@ class Table:
 
     def __str__(self):
         lines = [("", *self.columns), *((name, *(text for text, _ in cells)) for name, cells in self.rows)]
-        widths = [max(len(str(line[i])) for line in lines) for i in range(len(lines[0]))]
-        text = [" ".join(str(cell).rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
-        return "\n".join([self.caption, *text])
+        widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+        text = [" ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
+        return "\n".join([self.caption, *text] if self.caption else text)
 
     def html(self):
         """The same as an HTML table."""
@@ -88,7 +88,7 @@ def windows(output_shape, *, H, W, R, S, stride, pad):
     P, Q = answer
     says = (
         f"You say P = {P} and Q = {Q}. x: a word under the filter, 0: a zero of the padding under the filter, "
-        "!: the filter hangs over the edge. Could another window still fit below the last one?"
+        "!: the filter hangs over the edge. Could another window still fit after the last one?"
     )
     return Picture(says, (_windows("p", "h", P, H, R, stride, pad), _windows("q", "w", Q, W, S, stride, pad)))
 
@@ -178,7 +178,7 @@ def bars(count, layers, unit):
     most, total = max(1, *counts.values()), max(1, sum(counts.values()))
     rows = [(name, ((f"{x:,}", ""), (f"{x / total:.1%}", ""), (_bar(x / most), "left"))) for name, x in counts.items()]
     return Picture(
-        f"Your {unit} for one image, and each layer's share.", (Table("", (unit, "share", ""), tuple(rows)),)
+        f"Your {unit}, layer by layer, and each layer's share.", (Table("", (unit, "share", ""), tuple(rows)),)
     )
 
 
@@ -208,14 +208,14 @@ def simulator(einsum_bounds, macs, footprint, layer):
     if not isinstance(bounds, dict):
         raise CannotDraw(f"einsum_bounds returned {bounds!r}; the picture needs a dictionary of bounds.")
     try:
-        same = accelsim.einsum("layer", axes(layer["stride"]), **{name: int(x) for name, x in bounds.items()})
+        same = accelsim.einsum("your layer", axes(layer["stride"]), **{name: int(x) for name, x in bounds.items()})
     except ValueError as fault:
         return Picture(f"The simulator does not accept these bounds. {fault}")
     mine = _ask(footprint, dict(layer))
     rows = [("MACs", _ask(macs, dict(layer)), same.macs)]
     rows += [(f"{name} words", mine[name], same.words(name)) for name in ("ifmap", "filter", "ofmap")]
-    lines = tuple((name, tuple((f"{x:,}", "") for x in pair)) for name, *pair in rows)
-    return Picture(str(same), (Table("", ("yours", "accelsim"), lines),))
+    lines = tuple((name, (*((f"{x:,}", "") for x in pair), _agree(*pair))) for name, *pair in rows)
+    return Picture(str(same), (Table("", ("yours", "accelsim", ""), lines),))
 
 
 def axes(stride):
@@ -301,8 +301,12 @@ def _grid(caption, cells, row, column):
     return Table(caption, names, tuple((f"{row}{i}", tuple(line)) for i, line in enumerate(cells)))
 
 
+def _agree(mine, other):
+    return ("same", "") if mine == other else (f"{other - mine:+,}", "bad")
+
+
 def _bar(share):
-    return "█" * max(1, round(30 * share)) if share > 0 else ""
+    return ("█" * max(1, round(30 * share)) if share > 0 else "").ljust(30)
 
 
 def _heading(scope, name):
