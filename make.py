@@ -59,6 +59,7 @@ import argparse  # noqa: E402
 import errno  # noqa: E402
 import hashlib  # noqa: E402
 import json  # noqa: E402
+import re  # noqa: E402
 import secrets  # noqa: E402
 import shutil  # noqa: E402
 import signal  # noqa: E402
@@ -120,6 +121,7 @@ def environment(root):
         PATH=str(python(root).parent) + os.pathsep + os.environ.get("PATH", os.defpath),
         PYTHONNOUSERSITE="1",
         PYTHONUTF8="1",
+        NO_COLOR="1",
         PIP_DISABLE_PIP_VERSION_CHECK="1",
         JUPYTER_CONFIG_DIR=str(root / "work" / ".jupyter"),
         JUPYTER_CONFIG_PATH=str(state / "config"),
@@ -241,15 +243,21 @@ def step(root, title, command):
             stop(child)
             raise
     line.end("done" if child.returncode == 0 else "failed")
-    return child.returncode, log.read_text(encoding="utf-8", errors="replace")
+    return child.returncode, re.sub(r"\x1b\[[0-9;]*m", "", log.read_text(encoding="utf-8", errors="replace"))
 
 
 def must(root, title, command):
     """`step`, for a program whose failure ends everything."""
     status, output = step(root, title, command)
     if status:
-        tail = "\n".join("    " + line for line in output.strip().splitlines()[-25:])
-        raise Trouble("%s failed (exit status %d):\n%s" % (title, status, tail))
+        raise Trouble("%s failed (exit status %d):\n%s" % (title, status, gist(output)))
+
+
+def gist(output):
+    """What a person wants of a failed program's output: its warnings and errors, then the end."""
+    lines = output.strip().splitlines()
+    faults = [line for line in lines[:-20] if "WARNING" in line or "ERROR" in line]
+    return "\n".join("    " + line for line in faults[-20:] + lines[-20:])
 
 
 def stop(child):

@@ -264,6 +264,12 @@ def test_a_step_that_fails_shows_the_end_of_what_it_said(project):
         make.must(project, "try it", command)
 
 
+def test_a_warning_far_above_the_end_is_shown_without_its_colours(project):
+    said = "\x1b[91mWARNING: page.md:3: no such target\x1b[39m\n" + "wrote a page\n" * 100
+    with pytest.raises(make.Trouble, match=r"  WARNING: page\.md:3: no such target\n"):
+        make.must(project, "try it", [sys.executable, "-c", f"print({said!r}); raise SystemExit(1)"])
+
+
 # Students' files
 
 

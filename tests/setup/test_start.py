@@ -18,9 +18,7 @@ import make
 from tests.browser import page
 
 ROOT = Path(make.__file__).parent
-CLOSED = {
-    name: "http://127.0.0.1:9" for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
-}
+CLOSED = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), "http://127.0.0.1:9")
 CLOSED |= {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "no_proxy": "", "NO_PROXY": ""}
 MISLEADING = {
     "PYTHONPATH": "/nonexistent",
