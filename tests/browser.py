@@ -24,7 +24,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -39,21 +39,34 @@ PRECONNECTS = "[...document.querySelectorAll('link[rel~=preconnect], link[rel~=d
 
 
 @contextmanager
-def page(*, width: int = 1000, height: int = 800, pageerrors: bool = False, **context: Any) -> Iterator[Any]:
-    """A Playwright `Page` in a fresh Chromium with the network closed to all but this machine.
+def chromium() -> Iterator[Any]:
+    """A headless Chromium for several pages: `page(browser=...)`. Skips where it is missing, fails if CI=true."""
+    need(Path(CHROMIUM).exists(), f"{CHROMIUM} is not installed: the browser tests need it")
+    from playwright.sync_api import sync_playwright
 
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS, proxy=NOWHERE)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextmanager
+def page(
+    *, width: int = 1000, height: int = 800, pageerrors: bool = False, browser: Any = None, **context: Any
+) -> Iterator[Any]:
+    """A Playwright `Page` with nothing remembered, in a Chromium with the network closed to all but this machine.
+
+    The Chromium is started for this page unless `browser` hands one over (one a module saves a second a test).
     `context` goes to Playwright's `new_context` (`reduced_motion="reduce"`, `java_script_enabled=False`, ...).
     On leaving, the test fails if anything outside was asked for, and, unless `pageerrors` says that this is
     somebody else's page, if a script of the page threw. Skips where Chromium is missing; fails instead if CI=true.
     """
-    need(Path(CHROMIUM).exists(), f"{CHROMIUM} is not installed: the browser tests need it")
-    from playwright.sync_api import sync_playwright
-
     asked: list[str] = []
     thrown: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS, proxy=NOWHERE)
-        tab = browser.new_context(viewport={"width": width, "height": height}, **context).new_page()
+    with nullcontext(browser) if browser else chromium() as opened:
+        tab = opened.new_context(viewport={"width": width, "height": height}, **context).new_page()
         tab.context.on("request", lambda request: asked.extend(_outside(request.url)))
         tab.context.on("weberror", lambda error: thrown.append(str(error.error)))
         tab.on("websocket", lambda socket: asked.extend(_outside(socket.url)))
@@ -61,7 +74,7 @@ def page(*, width: int = 1000, height: int = 800, pageerrors: bool = False, **co
             yield tab
             asked += [url for href in tab.evaluate(PRECONNECTS) for url in _outside(href)]
         finally:
-            browser.close()
+            tab.context.close()
     assert asked == [], f"asked for addresses outside this machine: {asked}"
     assert pageerrors or thrown == [], f"scripts of the page threw: {thrown}"
 

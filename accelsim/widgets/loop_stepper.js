@@ -175,7 +175,9 @@ function render({ model, el }) {
       const svg = pictures[i].querySelector("svg");
       svg.querySelector(".seen").setAttribute("d", marks(tensor, seen, false));
       svg.querySelector(".spent").setAttribute("d", marks(tensor, spent, true));
-      svg.querySelector(".now").setAttribute("transform", `translate(${place(tensor, order().uses[i][number - 1] & ADDRESS).join(" ")})`);
+      const [x, y] = place(tensor, order().uses[i][number - 1] & ADDRESS);
+      svg.querySelector(".now").setAttribute("transform", `translate(${x} ${y})`);
+      if (tensor.wide) svg.parentElement.scrollLeft = x - svg.parentElement.clientWidth / 2;
     });
     mark(number);
     announce();
