@@ -285,8 +285,8 @@ CONV = Question(
         Case((numbered(1, 1, 3, 4), numbered(1, 1, 2, 3), np.array([-1.0]), 1, 1), "padding"),
         Case(
             (
-                numbered(2, 3, 3, 4),
                 numbered(2, 3, 2, 2),
+                numbered(2, 3, 1, 2),
                 np.array([0.5, 2.5]),
                 1,
                 0,

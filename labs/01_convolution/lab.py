@@ -137,18 +137,18 @@ def conv(ifmap, weights, bias, stride, pad):
 
 # %% [markdown]
 # *See it.* Your `conv` is asked about one input word at a time. Each table is the input as one output word sees it: a
-# letter is the filter word that meets this input word. Neighbouring tables should show the same letters, moved by the
-# stride.
+# letter is the filter word that meets this input word. Should neighbouring tables show the same letters? Moved by how
+# much? Try `pad=1` too.
 
 # %%
-show.taps(conv, H=5, W=7, R=3, S=3, stride=2, pad=0)
+show.taps(conv, H=5, W=7, R=2, S=3, stride=2, pad=0)
 
 # %% [markdown]
-# *See it again.* How many multiplications use each input word? Add up the middle row by hand once. Then try
-# `stride=1`, or `R=1, S=1`, where some words are never used: remember them for task 7.
+# *See it again.* How many multiplications use each input word? One row is never used: why? Try `stride=1`, then
+# `R=1, S=1, stride=2`, and remember it for task 7.
 
 # %%
-show.uses(conv, H=5, W=7, R=3, S=3, stride=2, pad=0)
+show.uses(conv, H=5, W=7, R=2, S=3, stride=2, pad=0)
 
 # %% nbgrader={"grade": true, "grade_id": "conv", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 check("conv")

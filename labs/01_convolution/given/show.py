@@ -16,6 +16,7 @@ from numbers import Number
 import numpy as np
 
 import accelsim
+from autograder.student import explain
 
 LOOKS = {
     "on": "background:#1f5fa8;color:#fff",
@@ -114,7 +115,8 @@ def taps(conv, *, H, W, R, S, stride, pad):
     ]
     says = (
         f"Each table is the {H}x{W} input as one word of your ofmap sees it; a letter is the word of the filter that "
-        "this input word is multiplied by. (A letter that falls on padding is not seen.)"
+        "this input word is multiplied by. (A letter that falls on padding is not seen.) On an input of zeros with 3 "
+        f"channels and a bias of 1 your ofmap holds {_holds(conv, stride, pad)}."
     )
     return Picture(says, (key, *grids))
 
@@ -232,9 +234,15 @@ def _ask(function, *args):
         answer = function(*args)
     except NotImplementedError:
         raise CannotDraw(f"Nothing to draw yet: write {function.__name__}, run its cell, then run this one.") from None
+    except Exception as error:
+        raise CannotDraw(f"Nothing to draw: {function.__name__}{_shapes(args)} stopped. {explain(error)}") from None
     if answer is None:
         raise CannotDraw(f"{function.__name__} returned None. Does it end with return?")
     return answer
+
+
+def _shapes(args):
+    return f"({', '.join(f'array {x.shape}' if isinstance(x, np.ndarray) else repr(x) for x in args)})"
 
 
 def _shaped(answer, ndim, name, names):
@@ -258,6 +266,11 @@ def _one_hot(H, W, h, w):
     ifmap = np.zeros((1, 1, H, W))
     ifmap[0, 0, h, w] = 1
     return ifmap
+
+
+def _holds(conv, stride, pad):
+    ofmap = _ofmap(conv, np.zeros((1, 3, 5, 7)), np.ones((1, 3, 2, 3)), np.ones(1), stride, pad)
+    return " and ".join(f"{x:g}" for x in np.unique(ofmap)[:4])
 
 
 def _tap(ofmap, p, q, letters):
