@@ -1,20 +1,21 @@
 """The `autograder` command.
 
-    autograder release LAB     make release/LAB/ for the students
-    autograder grade LAB       grade what is in submitted/*/LAB/
-    autograder feedback LAB    make a page for each student graded
+autograder release LAB     make release/LAB/ for the students
+autograder grade LAB       grade what is in submitted/*/LAB/
+autograder feedback LAB    make a page for each student graded
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from autograder.errors import AutograderError
 
-BAD_INPUT, INTERRUPTED = 2, 130
+ATTENTION, BAD_INPUT, INTERRUPTED = 1, 2, 130
 EXAMPLES = """\
 LAB is the name of a folder in labs/, the beginning of one (01), or a path.
 The course folder is nbgrader's own (source/ release/ submitted/ autograded/ feedback/ gradebook.db), so `nbgrader`
@@ -33,6 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except AutograderError as error:
         print(f"autograder {options.command}: {error}", file=sys.stderr)
         return BAD_INPUT
+    except BrokenPipeError:  # the reader of our output has gone, as in `autograder feedback LAB --text | head`
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+        return ATTENTION
     except KeyboardInterrupt:
         print("\nautograder: interrupted; what was finished is kept, run the same command again", file=sys.stderr)
         return INTERRUPTED
@@ -46,7 +50,9 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
-    _command(commands, "release", "make release/LAB/: the notebook without solutions, its data, licences, public cases", _release)
+    _command(
+        commands, "release", "make release/LAB/: notebook without solutions, data, licences, public cases", _release
+    )
     grade = _command(commands, "grade", "grade every submission of LAB into the gradebook", _grade)
     grade.add_argument("--student", action="append", metavar="NAME", help="only this student; may be given again")
     grade.add_argument("--unsandboxed", action="store_true", help="grade although no sandbox holds on this machine")
@@ -56,10 +62,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _command(commands: argparse._SubParsersAction, name: str, says: str, run: object) -> argparse.ArgumentParser:  # type: ignore[type-arg]
+def _command(commands: argparse._SubParsersAction, name: str, says: str, run: object) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(name, help=says, description=says[0].upper() + says[1:] + ".")
     parser.add_argument("lab", metavar="LAB", help="a folder in labs/, the beginning of its name, or a path")
-    parser.add_argument("--course", type=Path, default=Path("course"), metavar="DIR", help="the course folder (./course)")
+    parser.add_argument("--course", type=Path, default=Path("course"), metavar="DIR", help="course folder (./course)")
     parser.set_defaults(run=run)
     return parser
 

@@ -9,12 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from autograder.errors import AutograderError
+
 CONFIG = """# nbgrader's configuration of this course; `autograder` and the stock `nbgrader` commands both read it.
 c = get_config()  # noqa: F821
 c.CourseDirectory.course_id = "deep_learning_hardware"
 c.ClearSolutions.code_stub = {"python": "raise NotImplementedError  # your code here"}
 c.ClearSolutions.enforce_metadata = True
 """
+
+
+CONFIG_FILE, COURSE_ID = "nbgrader_config.py", "deep_learning_hardware"
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,7 @@ class Course:
 
     @property
     def database(self) -> str:
+        """The gradebook as SQLAlchemy names it."""
         return f"sqlite:///{self.root / 'gradebook.db'}"
 
 
@@ -36,7 +42,7 @@ def open_course(root: Path) -> Course:
     """The course in `root`, with nbgrader's configuration written there if it has none."""
     root = root.resolve()
     root.mkdir(parents=True, exist_ok=True)
-    config = root / "nbgrader_config.py"
+    config = root / CONFIG_FILE
     if not config.exists():
         write(config, CONFIG)
     return Course(root)
@@ -68,9 +74,27 @@ def ready_nbgrader() -> None:
         os.environ["PATH"] = os.pathsep.join([scripts, path])
 
 
+def config(course: Course) -> Any:
+    """nbgrader's configuration of this course: what nbgrader_config.py says, rooted here.
+
+    Raises AutograderError when the file cannot be read as configuration.
+    """
+    ready_nbgrader()
+    from traitlets.config import Config, PyFileConfigLoader
+
+    defaults = Config(
+        {"CourseDirectory": {"root": str(course.root), "db_url": course.database, "course_id": COURSE_ID}}
+    )
+    try:
+        defaults.merge(PyFileConfigLoader(CONFIG_FILE, path=str(course.root)).load_config())
+    except Exception as error:  # the file is Python; whatever it raises is its fault
+        raise AutograderError(f"{course.root / CONFIG_FILE}: {type(error).__name__}: {error}") from error
+    return defaults
+
+
 def gradebook(course: Course) -> Any:
     """nbgrader's gradebook of this course, a context manager."""
-    ready_nbgrader()
+    settings = config(course).CourseDirectory
     from nbgrader.api import Gradebook
 
-    return Gradebook(course.database, "deep_learning_hardware")
+    return Gradebook(settings.db_url, settings.course_id)

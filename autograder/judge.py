@@ -47,6 +47,7 @@ class Verdict:
 
     @property
     def right(self) -> bool:
+        """Whether nothing differs."""
         return self.difference is None
 
 
@@ -83,7 +84,7 @@ def _kind(value: Any) -> str:
         (dict, "a dict"),
         (np.ndarray, "a NumPy array"),
     ):
-        if isinstance(value, kinds):  # type: ignore[arg-type]
+        if isinstance(value, kinds):
             return name
     return f"a {type(value).__name__}"
 
@@ -98,7 +99,7 @@ def _compare(expected: Any, got: Any, tolerance: float, where: str) -> Differenc
         return _compare_dicts(expected, got, tolerance, where)
     if isinstance(expected, np.ndarray):
         return _compare_arrays(expected, got, tolerance, where)
-    if isinstance(expected, numbers.Number) and not isinstance(expected, bool):
+    if _kind(expected) == "a number":
         return _compare_arrays(_as_array(expected), _as_array(got), tolerance, where)
     return None if expected == got else _value_difference(expected, got, where)
 
@@ -120,20 +121,27 @@ def _compare_lists(expected: Sequence[Any], got: Sequence[Any], tolerance: float
         text = f"{_at(where)}got {len(got)} items, {show(got)}; {len(expected)} are needed"
         return Difference("shape", text, where, show(got), show(expected))
     found = (
-        _compare(_plain(e), _plain(g), tolerance, f"{where}[{i}]") for i, (e, g) in enumerate(zip(expected, got, strict=True))
+        _compare(_plain(e), _plain(g), tolerance, f"{where}[{i}]")
+        for i, (e, g) in enumerate(zip(expected, got, strict=True))
     )
     return next((difference for difference in found if difference), None)
 
 
 def _compare_dicts(expected: dict[str, Any], got: dict[str, Any], tolerance: float, where: str) -> Difference | None:
     if expected.keys() != got.keys():
-        text = f"{_at(where)}got the keys {', '.join(sorted(got)) or 'none'}; needed are {', '.join(sorted(expected))}"
+        text = f"{_at(where)}got the keys {show(sorted(got))}; needed are {show(sorted(expected))}"
         return Difference("shape", text, where, show(got), show(expected))
     found = (_compare(_plain(expected[k]), _plain(got[k]), tolerance, f"{where}[{k!r}]") for k in expected)
     return next((difference for difference in found if difference), None)
 
 
-_FAMILIES = {"b": "True or False", "i": "a whole number", "u": "a whole number", "f": "a float", "c": "a complex number"}
+_FAMILIES = {
+    "b": "True or False",
+    "i": "a whole number",
+    "u": "a whole number",
+    "f": "a float",
+    "c": "a complex number",
+}
 _WIDENS = {("a whole number", "a float"), ("a whole number", "a complex number"), ("a float", "a complex number")}
 
 
@@ -245,7 +253,10 @@ def _judged(judge: Judge, case: Case, answer: Any) -> Difference | None:
 
 
 def diagnose(
-    mistakes: Sequence[Mistake], answers_of: Callable[[Mistake], Sequence[Any]], judged: Sequence[Verdict], tolerance: float
+    mistakes: Sequence[Mistake],
+    answers_of: Callable[[Mistake], Sequence[Any]],
+    judged: Sequence[Verdict],
+    tolerance: float,
 ) -> Mistake | None:
     """The named mistake behind wrong verdicts: first one that answers as the student did everywhere, then one that
     does so wherever the student was wrong. `answers_of` gives a mistake's answers in order, `NotImplemented` for none.

@@ -8,7 +8,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
@@ -85,6 +85,17 @@ class Lab:
         return tuple(Item(name, points, self.questions[name]) for name, points in checked)
 
 
+def filled(lab: Lab, answer: Answer | None = None, prediction: float = 1) -> tuple[Cell, ...]:
+    """The lab as a student would hand it in who gives `answer` (the solutions where it says nothing) and predicts."""
+    return tuple(_filled(cell, answer.cells if answer else {}, prediction) for cell in lab.cells)
+
+
+def _filled(cell: Cell, answers: dict[str, str], prediction: float) -> Cell:
+    solved = "\n".join(line for line in cell.source.splitlines() if line.strip() not in (BEGIN, END))
+    source = answers.get(str(cell.nbgrader.get("grade_id")), solved)
+    return replace(cell, source=PREDICT.sub(rf'predict("\g<name>", {prediction})', source))
+
+
 def find(name: str, labs: Path = Path("labs")) -> Path:
     """The folder of a lab given by its name, a unique part of its beginning, or a path.
 
@@ -99,7 +110,9 @@ def find(name: str, labs: Path = Path("labs")) -> Path:
     if len(close) == 1:
         return close[0].resolve()
     if not folders:
-        raise AutograderError(f"no labs in {labs.resolve()}; run this in the directory that holds labs/, or give a path")
+        raise AutograderError(
+            f"no labs in {labs.resolve()}; run this in the directory that holds labs/, or give a path"
+        )
     known = ", ".join(p.name for p in close) if close else ", ".join(folders)
     what = f"{name!r} is the beginning of more than one lab" if close else f"no lab {name!r}{suggest(name, folders)}"
     raise AutograderError(f"{what} (in {labs.resolve()}: {known})")
@@ -129,7 +142,7 @@ class _Reading:
         self.questions = _questions(folder / "checks.py", self.faults)
         self.answers = tuple(_answers(folder / "answers", self.faults))
         self.faults += _cell_faults(self.cells)
-        if (folder / "checks.py").exists():
+        if self.cells and self.questions:
             self.faults += _match_faults(self.cells, self.questions)
         for question in self.questions.values():
             self.faults += _question_faults(question)
@@ -186,13 +199,17 @@ def _with_ids(cells: Sequence[Any]) -> Iterator[Cell]:
 
 
 def _title(cells: Sequence[Cell], default: str) -> str:
-    headings = (line[2:].strip() for c in cells if c.kind == "markdown" for line in c.source.splitlines() if line[:2] == "# ")
+    headings = (
+        line[2:].strip() for c in cells if c.kind == "markdown" for line in c.source.splitlines() if line[:2] == "# "
+    )
     return next(headings, default)
 
 
 def _import(path: Path, faults: list[str]) -> ModuleType | None:
     spec = importlib.util.spec_from_file_location(f"_lab_{path.parent.name}_{path.stem}", path)
-    assert spec and spec.loader
+    if spec is None or spec.loader is None:
+        faults.append(f"{path.name} cannot be imported")
+        return None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True
@@ -342,7 +359,10 @@ def _mistake_faults(question: Question, cases: Sequence[Case]) -> Iterator[str]:
         answers = model_answers(mistake, cases)
         if all(answer is NotImplemented for answer in answers):
             yield f"mistake {mistake.name!r}: its model raises on every case"
-        elif all(a is NotImplemented or compare(r, a, question.tolerance) is None for r, a in zip(right, answers, strict=True)):
+        elif all(
+            a is NotImplemented or compare(r, a, question.tolerance) is None
+            for r, a in zip(right, answers, strict=True)
+        ):
             yield f"mistake {mistake.name!r}: its model answers like the reference on every case, so it can never be told"
 
 
@@ -370,7 +390,9 @@ def _literals(text: str) -> dict[str, Any]:
 def _answer_faults(answer: Answer, cells: Sequence[Cell], questions: dict[str, Question]) -> Iterator[str]:
     name = f"answers/{answer.name}.py"
     stubs = [str(c.nbgrader["grade_id"]) for c in cells if c.nbgrader.get("solution") and "grade_id" in c.nbgrader]
-    yield from (f"{name}: cell {c!r} is no solution cell of lab.py{suggest(c, stubs)}" for c in answer.cells if c not in stubs)
+    yield from (
+        f"{name}: cell {c!r} is no solution cell of lab.py{suggest(c, stubs)}" for c in answer.cells if c not in stubs
+    )
     if not answer.cells:
         yield f"{name}: no cell; write `# %% conv_answer` (a solution cell's grade_id) above each answer"
     for item in (*answer.earns, *answer.told):
@@ -380,4 +402,8 @@ def _answer_faults(answer: Answer, cells: Sequence[Cell], questions: dict[str, Q
         known = [m.name for m in questions[item].mistakes] if item in questions else [told]
         if told not in known:
             yield f"{name}: told {told!r}, but question {item} has no such mistake{suggest(told, known)}"
-    yield from (f"{name}: earns {e!r} for {i}; a share from 0 to 1 is needed" for i, e in answer.earns.items() if not 0 <= e <= 1)
+    yield from (
+        f"{name}: earns {e!r} for {i}; a share from 0 to 1 is needed"
+        for i, e in answer.earns.items()
+        if not 0 <= e <= 1
+    )

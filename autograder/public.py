@@ -36,6 +36,7 @@ class PublicQuestion:
     judged_by: str = ""
 
     def answers_of(self, mistake: Mistake) -> tuple[Any, ...]:
+        """What a mistake's model answers to the public cases."""
         return self.modelled[mistake.name]
 
     def judge(self, outcomes: Sequence[Outcome]) -> tuple[Verdict, ...]:
@@ -67,7 +68,9 @@ def _question_data(question: Question) -> dict[str, Any]:
 def _judge_name(question: Question) -> str:
     judge = question.judge
     module = getattr(judge, "__module__", "")
-    return f"{module}:{judge.__qualname__}" if judge and module.split(".")[0] in SHIPPED else (UNSHIPPED if judge else "")
+    return (
+        f"{module}:{judge.__qualname__}" if judge and module.split(".")[0] in SHIPPED else (UNSHIPPED if judge else "")
+    )
 
 
 def _load_judge(name: str) -> Judge | None:

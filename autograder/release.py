@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from autograder.course import Course, ready_nbgrader, write
+from autograder.course import Course, config, write
 from autograder.errors import AutograderError
 from autograder.lab import Cell, Lab
 from autograder.public import public_data
@@ -38,7 +38,12 @@ def notebook(cells: Iterable[Cell]) -> dict[str, Any]:
 
 def _cell(cell: Cell) -> dict[str, Any]:
     metadata = {"nbgrader": cell.nbgrader} if cell.nbgrader else {}
-    body = {"id": cell.id, "cell_type": cell.kind, "metadata": metadata, "source": cell.source.splitlines(keepends=True)}
+    body = {
+        "id": cell.id,
+        "cell_type": cell.kind,
+        "metadata": metadata,
+        "source": cell.source.splitlines(keepends=True),
+    }
     return body | ({"execution_count": None, "outputs": []} if cell.kind == "code" else {})
 
 
@@ -60,7 +65,9 @@ def _licence(folder: Path, name: str) -> Path:
     for parent in (*folder.parents, Path(__file__).resolve().parents[1]):
         if (parent / name).is_file():
             return parent / name
-    raise AutograderError(f"{name} is in no folder above {folder}; a released lab carries both licences ({', '.join(LICENCES)})")
+    raise AutograderError(
+        f"{name} is in no folder above {folder}; a released lab carries both licences ({', '.join(LICENCES)})"
+    )
 
 
 class _Said(logging.Handler):
@@ -75,16 +82,13 @@ class _Said(logging.Handler):
 
 
 def _generate(course: Course, lab: str) -> None:
-    ready_nbgrader()
+    settings = config(course)
     from nbgrader.apps import NbGraderAPI
-    from traitlets.config import Config, PyFileConfigLoader
 
-    config = PyFileConfigLoader("nbgrader_config.py", path=str(course.root)).load_config()
-    config.merge(Config({"CourseDirectory": {"root": str(course.root), "db_url": course.database}}))
     said, log = _Said(), logging.getLogger("autograder.nbgrader")
     log.propagate = False
     log.handlers = [said]
-    result = NbGraderAPI(config=config, log=log).generate_assignment(lab, force=True, create=True)
+    result = NbGraderAPI(config=settings, log=log).generate_assignment(lab, force=True, create=True)
     if not result["success"]:
         raise AutograderError("\n  ".join([f"nbgrader did not release {lab}:", *_reasons(said.lines)]))
 

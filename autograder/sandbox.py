@@ -108,6 +108,7 @@ def bubblewrap(folder: Path, hidden: Sequence[Path], limits: Limits) -> list[str
         *_system(),
         *("--proc", "/proc", "--dev", "/dev", *scratch, "/dev/shm"),
         *("--perms", "1777", *scratch, "/tmp", "--perms", "0777", *scratch, HOME),
+        *_ways(visible),
         *(part for p in visible for part in ("--ro-bind", str(p), str(p))),
         *(part for p in covered for part in ("--tmpfs", str(p))),
         *("--ro-bind", str(folder), SUBMISSION, "--chdir", HOME, "--", *_python()),
@@ -134,6 +135,12 @@ def _system() -> Iterator[str]:
         yield from ("--ro-bind-try", f"/etc/{name}", f"/etc/{name}")
 
 
+def _ways(visible: Sequence[Path]) -> Iterator[str]:
+    """The directories above what is visible, which bubblewrap would otherwise close to the worker's user."""
+    for parent in sorted({parent for path in visible for parent in path.parents if parent != Path("/")}):
+        yield from ("--perms", "0755", "--dir", str(parent))
+
+
 def plain(folder: Path, hidden: Sequence[Path], limits: Limits) -> list[str]:
     """A process like any other: it can read what you can read."""
     return _python()
@@ -148,15 +155,27 @@ BUBBLEWRAP = Rung("bubblewrap", True, bubblewrap, _worker_uid)
 PLAIN = Rung("plain process", False, plain)
 
 
+@contextlib.contextmanager
+def scratch() -> Iterator[Path]:
+    """An empty folder to fill with what one worker may see; gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="autograder-") as outer:
+        folder = Path(outer) / "submission"
+        folder.mkdir()
+        folder.chmod(0o755)  # the worker's user reads it through the sandbox; `outer` stays closed to others
+        yield folder
+
+
 @functools.cache
 def missing() -> str:
     """Why bubblewrap does not hold here, and what to do; empty when it does."""
     if sys.platform != "linux":
         return f"bubblewrap needs Linux, this is {sys.platform}: grade on a Linux machine or in a Linux container"
     if not shutil.which("bwrap"):
-        return "bubblewrap is not installed: sudo apt install bubblewrap (Debian, Ubuntu), sudo dnf install bubblewrap (Fedora)"
+        return (
+            "bubblewrap is not installed: sudo apt install bubblewrap (Debian, Ubuntu) or sudo dnf install bubblewrap"
+        )
     try:
-        with tempfile.TemporaryDirectory() as folder, Worker(BUBBLEWRAP, Path(folder), (), Limits()):
+        with scratch() as folder, Worker(BUBBLEWRAP, folder, (), Limits()):
             return ""
     except WorkerGone as error:
         return f"bubblewrap is installed but cannot make a sandbox here ({error}): allow unprivileged user namespaces"

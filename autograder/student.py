@@ -61,7 +61,8 @@ class Report:
         )
         return (
             f'<section aria-label="Result of the check" style="border-left:4px solid {colour};padding-left:12px">'
-            f'<p style="margin:0 0 4px"><strong style="color:{colour}">{mark}.</strong> {html.escape(self.headline)}</p>'
+            f'<p style="margin:0 0 4px"><strong style="color:{colour}">{mark}.</strong> '
+            f"{html.escape(self.headline)}</p>"
             f"<table>{rows}</table></section>"
         )
 
@@ -90,7 +91,9 @@ def _check(name: str, names: dict[str, Any]) -> Report:
         return Report(False, f"{name}: lock a prediction first.", _prompt(question))
     function = names.get(question.function)
     if not callable(function):
-        return Report(False, f"{question.function}() is not defined. Run the cell that defines it, then this one again.")
+        return Report(
+            False, f"{question.function}() is not defined. Run the cell that defines it, then this one again."
+        )
     outcomes = [ask(function, case.args, question.function) for case in question.cases]
     judged = question.judge(outcomes)
     return _report(question, judged)
@@ -139,7 +142,8 @@ def explain(error: BaseException) -> str:
 
 
 def _ours(filename: str) -> bool:
-    return filename.startswith((os.path.dirname(__file__), sys.prefix, sys.base_prefix)) or filename.startswith("<frozen")
+    here = os.path.dirname(__file__)
+    return filename.startswith((here, sys.prefix, sys.base_prefix, "<frozen"))
 
 
 def _report(question: PublicQuestion, judged: Sequence[Verdict]) -> Report:
@@ -229,7 +233,9 @@ def _locked() -> dict[str, float]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, TypeError, AttributeError):
-        aside = next(p for n in range(1, 10_000) if not (p := path.with_name(f"predictions.unreadable-{n}.json")).exists())
+        aside = next(
+            p for n in range(1, 10_000) if not (p := path.with_name(f"predictions.unreadable-{n}.json")).exists()
+        )
         path.rename(aside)
         print(f"{path} could not be read; it is kept as {aside.name} and you can lock your predictions again.")
         return {}

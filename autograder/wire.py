@@ -33,7 +33,7 @@ class Caps:
     bytes: int = 32_000_000
     depth: int = 16
     items: int = 200_000
-    bits: int = 4096
+    bits: int = 1000
 
 
 CAPS = Caps()
@@ -181,7 +181,9 @@ def _decode(data: Any, depth: int, budget: _Budget) -> Any:
         return _decode_tagged(data, depth, budget)
     if isinstance(data, list):
         return [_decode(item, depth + 1, budget) for item in data]
-    if data is None or isinstance(data, bool | int | float | str):
+    if type(data) is int:
+        return _write_int(data, depth, budget)
+    if data is None or isinstance(data, bool | float | str):
         return data
     raise WireError(f"a {type(data).__name__} in a message")
 

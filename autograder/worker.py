@@ -25,6 +25,7 @@ from typing import Any, BinaryIO
 from autograder import student
 from autograder.wire import CAPS, decode, encode, pack, unpack
 
+FORKLESS = "no copy could be made"
 OUTPUT_CHARS, OUTPUT_PARTS = 200_000, 200
 LEFT_OUT = "\n[the rest of this cell's output is left out]\n"
 
@@ -45,6 +46,7 @@ class Outputs:
         self.left = OUTPUT_CHARS
 
     def stream(self, name: str, text: str) -> None:
+        """Printed text."""
         kept = self._take(text)
         if kept and self.parts and self.parts[-1].get("name") == name:
             self.parts[-1]["text"] += kept
@@ -62,11 +64,13 @@ class Outputs:
         shown = {kind: body for kind, body in data.items() if isinstance(body, str)}
         size = sum(len(body) // (10 if kind.startswith("image/") else 1) for kind, body in shown.items())
         if len(self.parts) >= OUTPUT_PARTS or size > self.left:
-            return self.stream("stdout", LEFT_OUT)
+            self.stream("stdout", LEFT_OUT)
+            return
         self.left -= size
         self.parts.append({"output_type": "display_data", "data": shown, "metadata": {}})
 
     def error(self, name: str, value: str, lines: list[str]) -> None:
+        """An exception, its traceback as lines."""
         kept = [self._take(line) for line in lines[-40:]]
         self.parts.append({"output_type": "error", "ename": name[:200], "evalue": value[:2000], "traceback": kept})
 
@@ -117,7 +121,7 @@ class Shell:
         owner = self
 
         class Publisher(DisplayPublisher):
-            def publish(self, data: Any, metadata: Any = None, **kwargs: Any) -> None:
+            def publish(self, data: Any, metadata: Any = None, source: Any = None, **kwargs: Any) -> None:
                 owner.outputs.display(data, metadata or {})
 
         class Hook(DisplayHook):
@@ -127,14 +131,18 @@ class Shell:
                     owner.outputs.display(*self.compute_format_data(result))
 
         class Quiet(InteractiveShell):
+            def enable_gui(self, gui: Any = None) -> None:
+                """There is none; `%matplotlib inline` asks all the same."""
+
             def _showtraceback(self, etype: Any, evalue: Any, stb: Any) -> None:
                 owner.outputs.error(getattr(etype, "__name__", "Error"), _text(evalue), list(stb))
 
         config = Config({"HistoryManager": {"enabled": False}, "InteractiveShell": {"colors": "nocolor"}})
         self.shell: Any = Quiet(config=config, display_pub_class=Publisher, displayhook_class=Hook)
-        InteractiveShell._instance = self.shell  # so that get_ipython() and display() find it
-        sys.stdout = _Stream("stdout", lambda: self.outputs)  # type: ignore[assignment]
-        sys.stderr = _Stream("stderr", lambda: self.outputs)  # type: ignore[assignment]
+        one: Any = InteractiveShell
+        one._instance = self.shell  # so that get_ipython() and display() find it
+        sys.stdout = _Stream("stdout", lambda: self.outputs)
+        sys.stderr = _Stream("stderr", lambda: self.outputs)
 
     def run(self, source: str, seconds: float) -> dict[str, Any]:
         """Run one cell; its error costs this cell only."""
@@ -195,10 +203,12 @@ class Server:
         self.shell = Shell()
 
     def serve(self) -> None:
+        """Answer until the judge hangs up."""
         while (message := read_frame(self.requests)) is not None:
             self.reply(self._handle(message))
 
     def reply(self, frame: bytes) -> None:
+        """Send one reply."""
         self.replies.write(frame)
         self.replies.flush()
 
@@ -213,9 +223,10 @@ class Server:
 
     def _fork(self) -> bytes:
         """Let a copy answer until it closes or dies; the reply says which."""
-        if not hasattr(os, "fork"):
-            return pack({"closed": "forkless"})
-        child = os.fork()
+        try:
+            child = os.fork()
+        except (AttributeError, OSError):  # Windows has none; a submission may have used up its processes
+            return pack({"closed": FORKLESS})
         if child == 0:
             self._serve_copy()
         status = os.waitpid(child, 0)[1]
@@ -251,7 +262,7 @@ def _how_it_ended(status: int) -> str:
 
 
 def confine(settings: dict[str, Any]) -> None:
-    """Give up privileges and set the limits of this process and all it starts, before any of the student's code runs."""
+    """Give up privileges and set the limits of this process and all it starts, before student code runs."""
     if settings["uid"]:
         os.setgroups([])
         os.setgid(settings["uid"])
@@ -278,10 +289,20 @@ def _pipes() -> tuple[BinaryIO, BinaryIO]:
     """Standard input and output become private pipes; what a student writes to file descriptors 1 and 2 is lost."""
     requests = os.fdopen(os.dup(0), "rb", closefd=True)
     replies = os.fdopen(os.dup(1), "wb", closefd=True)
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for standard in (0, 1, 2):
-        os.dup2(nothing, standard)
+    _silence(0, 1)
     return requests, replies
+
+
+def _silence(*standard: int) -> None:
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for descriptor in standard:
+        os.dup2(nothing, descriptor)
+
+
+def _bring(source: Path, target: Path) -> None:
+    for path in sorted(source.rglob("*")):
+        here = target / path.relative_to(source)
+        here.mkdir(parents=True, exist_ok=True) if path.is_dir() else shutil.copyfile(path, here)
 
 
 def main() -> None:
@@ -293,10 +314,11 @@ def main() -> None:
         return
     confine(settings)
     if settings["copy_from"]:
-        shutil.copytree(settings["copy_from"], ".", dirs_exist_ok=True)
+        _bring(Path(settings["copy_from"]), Path.cwd())
     student.MODE.grading = True
     server = Server(requests, replies)
     sys.path.insert(0, str(Path.cwd()))
+    _silence(2)
     server.reply(pack({"ready": round(time.monotonic() - started, 3), "caps": CAPS.bytes}))
     server.serve()
 

@@ -1,0 +1,189 @@
+"""The page a student gets back: what was asked, what happened in their run, what it is called, what to try next."""
+
+from __future__ import annotations
+
+import html
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from autograder.course import Course, write
+from autograder.errors import AutograderError
+from autograder.grade import ATTENTION, RESULT
+
+STYLE = """
+:root { color-scheme: light; }
+body { font: 1rem/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff; }
+main { max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.5rem; } h2 { font-size: 1.2rem; margin-top: 2rem; border-top: 2px solid #555; padding-top: .75rem; }
+table { border-collapse: collapse; margin: .75rem 0; }
+caption { text-align: left; font-weight: bold; padding-bottom: .25rem; }
+th, td { text-align: left; vertical-align: top; padding: .2rem 1rem .2rem 0; border-bottom: 1px solid #bbb; }
+td.number { text-align: right; font-variant-numeric: tabular-nums; }
+pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; font-size: .9rem; }
+.says { border-left: 4px solid #8a3c00; padding-left: 1rem; } .fault { border: 2px solid #8a3c00; padding: .5rem 1rem; }
+"""
+
+
+def feedback(lab: str, course: Course, students: Sequence[str] | None = None, text: bool = False) -> int:
+    """Write feedback/<student>/<lab>/<lab>.html for all graded (or `students`); print where, or the text of each.
+
+    Raises AutograderError when nobody is graded.
+    """
+    results = _results(lab, course, students)
+    unreadable = 0
+    for path in results:
+        try:
+            result = json.loads(path.read_text("utf-8"))
+            page, plain = as_html(result), as_text(result)
+        except (OSError, ValueError, KeyError, TypeError, IndexError):
+            unreadable += 1
+            print(f"{path} cannot be read; grade this student again", file=sys.stderr)
+            continue
+        made = course.at("feedback", result["student"], lab) / f"{lab}.html"
+        write(made, page)
+        print(plain if text else made)
+    return ATTENTION if unreadable else 0
+
+
+def _results(lab: str, course: Course, students: Sequence[str] | None) -> list[Path]:
+    found = {p.parent.parent.name: p for p in sorted((course.root / "autograded").glob(f"*/{lab}/{RESULT}"))}
+    if not found:
+        raise AutograderError(f"nobody is graded yet in {course.root / 'autograded'}: autograder grade {lab}")
+    if unknown := [name for name in students or () if name not in found]:
+        raise AutograderError(f"not graded: {', '.join(unknown)}; graded are {', '.join(found)}")
+    return [path for name, path in found.items() if not students or name in students]
+
+
+def next_step(item: dict[str, Any]) -> str:
+    """What to try next on one item, in a sentence or two."""
+    if not item["written"]:
+        return f"Write {item['function']}() in its cell, then run the check."
+    public_right = item["public"][0] == item["public"][1]
+    if item["mistake"]:
+        return f"Read section {item['mistake']['section']} of the book, change that one thing, and run the check again."
+    if not public_right:
+        return "Work the case below by hand on paper, then print what your function holds at the same step."
+    if item["fails_for"]:
+        return "Write a small case of the kind named below, work it by hand, and compare with your function."
+    if item["points"] < item["of"]:
+        return "Next time lock a prediction before you run the check: a guess counts."
+    return "Nothing: this is complete."
+
+
+def as_text(result: dict[str, Any]) -> str:
+    """The feedback as plain text, the same words as the page."""
+    return "\n".join(_text_lines(result)) + "\n"
+
+
+def _text_lines(result: dict[str, Any]) -> Iterator[str]:
+    yield f"{result['title']}: {result['student']}, {result['points']:g} of {result['of']:g} points"
+    if result["fault"]:
+        yield f"  Your notebook could not be graded: {result['fault']}."
+    yield from (f"  Note: {note}" for note in result["notes"])
+    for item in result["items"]:
+        yield ""
+        yield f"{item['name']}: {item['points']:g} of {item['of']:g} points"
+        yield from (f"  {points:g} of {of:g}  {what}" for what, points, of in item["parts"])
+        yield from (f"  {label:10}{text.replace(chr(10), chr(10) + ' ' * 12)}" for label, text in item["evidence"])
+        yield from (f"  fails for: {kind}" for kind in item["fails_for"])
+        if item["mistake"]:
+            yield f"  this looks like: {item['mistake']['name']}. {item['mistake']['says']}"
+        yield f"  next: {next_step(item)}"
+
+
+def as_html(result: dict[str, Any]) -> str:
+    """The feedback as one page that asks no other file and no host."""
+    head = f"{result['title']}: feedback for {result['student']}"
+    body = "".join(_sections(result))
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{_e(head)}</title><style>{STYLE}</style></head>\n"
+        f"<body><main><h1>{_e(head)}</h1>\n{body}</main></body></html>\n"
+    )
+
+
+def _e(text: Any) -> str:
+    return html.escape(str(text))
+
+
+def _sections(result: dict[str, Any]) -> Iterator[str]:
+    points = f"{result['points']:g} of {result['of']:g} points"
+    yield f"<p><strong>{points}</strong>, graded {_e(result['graded'][:10])}.</p>\n"
+    if result["fault"]:
+        yield (
+            f'<p class="fault"><strong>Your notebook could not be graded:</strong> {_e(result["fault"])}. '
+            "What you handed in is kept as it is. Send the notebook again, or ask your instructor.</p>\n"
+        )
+    if result["notes"]:
+        yield "<h2>Notes</h2><ul>" + "".join(f"<li>{_e(note)}</li>" for note in result["notes"]) + "</ul>\n"
+    if result["items"]:
+        yield _summary(result["items"])
+    yield from (_item(item) for item in result["items"])
+
+
+def _summary(items: Sequence[dict[str, Any]]) -> str:
+    rows = "".join(
+        f'<tr><th scope="row"><a href="#{_e(i["name"])}">{_e(i["name"])}</a></th>'
+        f'<td class="number">{i["points"]:g}</td><td class="number">{i["of"]:g}</td>'
+        f"<td>{_e(i['mistake']['name'] if i['mistake'] else '')}</td></tr>"
+        for i in items
+    )
+    return _table("All items", ("Item", "Points", "Of", "What it looks like"), rows) + "\n"
+
+
+def _item(item: dict[str, Any]) -> str:
+    name, (right, cases) = _e(item["name"]), item["public"]
+    points = f"{item['points']:g} of {item['of']:g} points"
+    parts = [
+        f'<section aria-labelledby="{name}"><h2 id="{name}">{name}: {points}</h2>',
+        f"<p>Your function <code>{_e(item['function'])}</code> is right on {right} of the {cases} cases you can see.</p>",
+        *_mistake(item["mistake"]),
+        f"<p><strong>Next:</strong> {_e(next_step(item))}</p>",
+        *_evidence(item["evidence"]),
+        *_failing(item["fails_for"]),
+        _parts(item["parts"]),
+        "</section>\n",
+    ]
+    return "\n".join(parts)
+
+
+def _mistake(mistake: dict[str, str] | None) -> Iterator[str]:
+    if mistake:
+        yield (
+            f'<p class="says"><strong>This looks like: {_e(mistake["name"])}.</strong> {_e(mistake["says"])} '
+            f"(book, section {_e(mistake['section'])})</p>"
+        )
+
+
+def _evidence(evidence: Sequence[Sequence[str]]) -> Iterator[str]:
+    if evidence:
+        rows = "".join(
+            f'<tr><th scope="row">{_e(label)}</th><td><pre>{_e(text)}</pre></td></tr>' for label, text in evidence
+        )
+        yield f"<table><caption>What happened in your run</caption><tbody>{rows}</tbody></table>"
+
+
+def _failing(kinds: Sequence[str]) -> Iterator[str]:
+    if kinds:
+        yield (
+            "<p>It fails for other cases of these kinds:</p><ul>"
+            + "".join(f"<li>{_e(k)}</li>" for k in kinds)
+            + "</ul>"
+        )
+
+
+def _parts(parts: Sequence[Sequence[Any]]) -> str:
+    rows = "".join(
+        f'<tr><th scope="row">{_e(what)}</th><td class="number">{points:g}</td><td class="number">{of:g}</td></tr>'
+        for what, points, of in parts
+    )
+    return _table("Where the points come from", ("For", "Points", "Of"), rows)
+
+
+def _table(caption: str, columns: Sequence[str], rows: str) -> str:
+    head = "".join(f'<th scope="col">{name}</th>' for name in columns)
+    return f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"

@@ -1,0 +1,250 @@
+"""One submission, run and questioned: the judge's side of the conversation with a worker.
+
+The judge decides from the lab's own list what to ask; what the notebook says only tells it when. Each item is asked
+where its graded cell stands and, unless all was right, once more at the end. A cell that ends or hangs the worker is
+left out and the notebook is run again without it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from autograder.errors import AutograderError
+from autograder.judge import Outcome, Verdict, share, verdicts, wanted_answers
+from autograder.lab import Item, Lab, hidden_cases
+from autograder.questions import Case, Question
+from autograder.sandbox import Limits, Rung, Worker, WorkerGone
+from autograder.submission import Submitted
+from autograder.wire import WireError, decode, encode
+from autograder.worker import FORKLESS
+
+RESTARTS, DEATHS = 3, 2
+NOT_ASKED = "no answer: the notebook could not be run up to here"
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What came of one item."""
+
+    item: Item
+    judged: tuple[Verdict, ...]
+    predicted: bool
+
+    @property
+    def share(self) -> float:
+        """The part of the item's points earned."""
+        return share(self.judged, self.predicted)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The cases of one item for one submission, public ones first, and what is wanted."""
+
+    cases: tuple[Case, ...]
+    wanted: tuple[Any, ...]
+    public: int
+
+
+@dataclass
+class Session:
+    """What is known so far about one run of one submission."""
+
+    cells: Sequence[Submitted]
+    asked: dict[str, Asked]
+    outputs: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    left_out: set[int] = field(default_factory=set)
+    found: dict[str, tuple[Verdict, ...]] = field(default_factory=dict)
+    predictions: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def seed(lab: str, student: str) -> int:
+    """A submission's own seed for hidden cases, the same whenever it is graded again."""
+    return int.from_bytes(hashlib.sha256(f"{lab}/{student}".encode()).digest()[:8], "big")
+
+
+def run(
+    lab: Lab, cells: Sequence[Submitted], student: str, folder: Path, rung: Rung, hidden: Sequence[Path], limits: Limits
+) -> tuple[Session, tuple[Answered, ...]]:
+    """Run the notebook's cells in a worker that sees `folder`, ask every item, and judge the answers here."""
+    number = seed(lab.name, student)
+    session = Session(cells, {item.name: _asked(item.question, number) for item in lab.items})
+    deadline = time.monotonic() + limits.submission_seconds
+    for _ in range(RESTARTS + 1):
+        try:
+            with Worker(rung, folder, hidden, limits) as worker:
+                _converse(session, lab, worker, limits, deadline)
+            break
+        except WorkerGone as gone:
+            session.notes.append(f"the notebook's process was lost: {gone}")
+    return session, tuple(_answered(session, item) for item in lab.items)
+
+
+def _answered(session: Session, item: Item) -> Answered:
+    predicted = not item.question.prediction or item.name in session.predictions
+    return Answered(item, session.found.get(item.name) or _unanswered(session, item), predicted)
+
+
+def _asked(question: Question, number: int) -> Asked:
+    hidden, trouble = hidden_cases(question, number)
+    cases = (*question.public, *hidden)
+    try:
+        wanted = () if trouble else tuple(wanted_answers(question, cases))
+    except Exception as error:  # the instructor's reference may fail on a case nobody tried before
+        trouble = f"makes a case on which the reference raises {type(error).__name__}: {error}"
+    if trouble:
+        raise AutograderError(f"checks.py question {question.name}: hidden(rng) {trouble} (seed {number})")
+    return Asked(cases, wanted, len(question.public))
+
+
+def _unanswered(session: Session, item: Item) -> tuple[Verdict, ...]:
+    return _judge(item, session.asked[item.name], [Outcome(fault=NOT_ASKED)] * len(session.asked[item.name].cases))
+
+
+def _judge(item: Item, asked: Asked, outcomes: Sequence[Outcome]) -> tuple[Verdict, ...]:
+    n, how = asked.public, (item.question.tolerance, item.question.judge)
+    seen = verdicts(asked.cases[:n], asked.wanted[:n], outcomes[:n], *how)
+    return seen + verdicts(asked.cases[n:], asked.wanted[n:], outcomes[n:], *how, public=False)
+
+
+def _converse(session: Session, lab: Lab, worker: Worker, limits: Limits, deadline: float) -> None:
+    items = {item.name: item for item in lab.items}
+    met: set[str] = set()
+    for number, cell in enumerate(session.cells):
+        if cell.kind == "code" and number not in session.left_out:
+            _run_cell(session, number, worker, limits, deadline)
+        if cell.kind == "code" and cell.check in items and cell.check not in met:
+            met.add(cell.check)
+            _ask_item(session, items[cell.check], worker, limits, deadline)
+    session.predictions = _predictions(worker)
+    for item in lab.items:
+        if not all(v.right for v in session.found.get(item.name) or _unanswered(session, item)):
+            _ask_item(session, item, worker, limits, deadline)
+
+
+def _run_cell(session: Session, number: int, worker: Worker, limits: Limits, deadline: float) -> None:
+    seconds = min(limits.cell_seconds, deadline - time.monotonic())
+    if seconds <= 0:
+        raise _too_long(session, limits)
+    try:
+        reply = worker.exchange({"do": "run", "source": session.cells[number].source, "seconds": seconds}, seconds + 5)
+    except WorkerGone as gone:
+        session.left_out.add(number)
+        session.outputs[number] = [_said(f"This cell was left out: {gone}.\n")]
+        raise WorkerGone(f"{gone}, in code cell {number + 1}; it was left out and the others were run again") from gone
+    session.outputs[number] = _outputs(reply)
+
+
+def _too_long(session: Session, limits: Limits) -> WorkerGone:
+    session.left_out.update(range(len(session.cells)))
+    return WorkerGone(f"the cells ran for more than {limits.submission_seconds:g} s in all; the rest was left out")
+
+
+def _said(text: str) -> dict[str, Any]:
+    return {"output_type": "stream", "name": "stderr", "text": text}
+
+
+def _outputs(reply: Any) -> list[dict[str, Any]]:
+    """The parts of a reply that are outputs in nbformat's form; the rest is dropped."""
+    parts = reply.get("outputs") if isinstance(reply, dict) else None
+    return [part for part in parts if _is_output(part)] if isinstance(parts, list) else []
+
+
+def _is_output(part: Any) -> bool:
+    if not isinstance(part, dict):
+        return False
+    texts = {"stream": ("name", "text"), "error": ("ename", "evalue"), "display_data": ()}
+    needed = texts.get(str(part.get("output_type")))
+    if needed is None or not all(isinstance(part.get(key), str) for key in needed):
+        return False
+    return _is_rich(part) if part["output_type"] == "display_data" else _has_lines(part)
+
+
+def _is_rich(part: dict[str, Any]) -> bool:
+    data = part.get("data")
+    return isinstance(data, dict) and all(isinstance(v, str) for v in data.values()) and part.get("metadata") == {}
+
+
+def _has_lines(part: dict[str, Any]) -> bool:
+    lines = part.get("traceback", [])
+    return isinstance(lines, list) and all(isinstance(line, str) for line in lines)
+
+
+def _predictions(worker: Worker) -> dict[str, Any]:
+    reply = worker.exchange({"do": "predictions"}, 10)
+    made = reply.get("predictions") if isinstance(reply, dict) else None
+    return {k: v for k, v in made.items() if isinstance(v, int | float)} if isinstance(made, dict) else {}
+
+
+def _ask_item(session: Session, item: Item, worker: Worker, limits: Limits, deadline: float) -> None:
+    """Ask one item and keep the better of this and an earlier answer."""
+    asked, outcomes = session.asked[item.name], []
+    try:
+        for outcome in _outcomes(item.question.function, asked.cases, worker, limits, deadline):
+            outcomes.append(outcome)
+    finally:
+        missing = [Outcome(fault="no answer: the process was lost")] * (len(asked.cases) - len(outcomes))
+        judged = _judge(item, asked, [*outcomes, *missing])
+        before = session.found.get(item.name)
+        if before is None or share(judged, True) > share(before, True):
+            session.found[item.name] = judged
+
+
+def _outcomes(
+    function: str, cases: Sequence[Case], worker: Worker, limits: Limits, deadline: float
+) -> Iterator[Outcome]:
+    copy, deaths = _Copy(worker), 0
+    for case in cases:
+        left = min(limits.case_seconds, deadline - time.monotonic())
+        if deaths >= DEATHS or left <= 0:
+            why = "ended or hung its process twice" if deaths >= DEATHS else "had no time left"
+            yield Outcome(fault=f"not asked: {function}() {why}")
+            continue
+        outcome = copy.ask(function, case, left)
+        deaths += not copy.open
+        yield outcome
+    copy.close()
+
+
+class _Copy:
+    """A forked copy of the worker that answers one item's cases; made anew when a case ends it."""
+
+    def __init__(self, worker: Worker) -> None:
+        self.worker, self.open, self.forkless = worker, False, False
+
+    def ask(self, function: str, case: Case, seconds: float) -> Outcome:
+        if not self.open:
+            reply = self._send({"do": "open"}, 10)
+            self.open, self.forkless = True, reply.get("closed") == FORKLESS
+        message = {"do": "ask", "function": function, "args": encode(case.args), "seconds": seconds}
+        return self._outcome(self._send(message, seconds + 5), function, seconds)
+
+    def _send(self, message: dict[str, Any], seconds: float) -> dict[str, Any]:
+        reply = self.worker.exchange(message, seconds)
+        if not isinstance(reply, dict):
+            raise WorkerGone("it sent something else than a reply")
+        return reply
+
+    def _outcome(self, reply: dict[str, Any], function: str, seconds: float) -> Outcome:
+        if "closed" in reply:
+            self.open = False
+            slow = reply["closed"] == "timeout"
+            why = f"took longer than {seconds:.3g} s" if slow else f"ended its process ({str(reply['closed'])[:100]})"
+            return Outcome(fault=f"{function}() {why}")
+        if isinstance(reply.get("fault"), str):
+            return Outcome(fault=reply["fault"][:2000] or "no answer")
+        try:
+            return Outcome(decode(reply["answer"]))
+        except KeyError:
+            return Outcome(fault="no answer")
+        except WireError as error:
+            return Outcome(fault=f"{function}() gave an answer that cannot be read: {error}")
+
+    def close(self) -> None:
+        if self.open and not self.forkless:
+            self._send({"do": "close"}, 10)
