@@ -15,13 +15,13 @@ import numpy as np
 from autograder.questions import Case, Mistake, Question
 
 PAGE = "02_tensor_computations.html"
-SHAPES = f'"Shapes of a layer" in chapter 2 ({PAGE}#sec-shapes)'
-STRIDES = f'"Strides and padding" in chapter 2 ({PAGE}#sec-stride)'
-GROUPS = f'"Groups and depthwise" in chapter 2 ({PAGE}#sec-groups)'
-CONNECTED = f'"Fully connected" in chapter 2 ({PAGE}#sec-fc)'
-MACS = f'"Counting MACs" in chapter 2 ({PAGE}#sec-macs)'
-WORDS = f'"Parameters and footprints" in chapter 2 ({PAGE}#sec-footprints)'
-EINSUM = f'"One line for a layer" in chapter 2 ({PAGE}#sec-einsum)'
+SHAPES = f'"A layer is a box of points" in chapter 2 ({PAGE}#sec-shapes)'
+SIZES = f'"Output size" in chapter 2 ({PAGE}#output-size)'
+STRIDES = f'"Stride and padding" in chapter 2 ({PAGE}#sec-stride-padding)'
+GROUPS = f'"Groups and depthwise layers" in chapter 2 ({PAGE}#sec-groups)'
+CONNECTED = f'"Fully connected layers" in chapter 2 ({PAGE}#sec-fc)'
+MACS = f'"Counting work" in chapter 2 ({PAGE}#sec-counting)'
+WORDS = f'"Parameters and footprints" in chapter 2 ({PAGE}#sec-params-footprints)'
 
 Array = Any
 Layer = dict[str, Any]
@@ -89,7 +89,7 @@ OUTPUT_SHAPE = Question(
             "You counted the steps between windows. There is one more window than there are steps, because the first "
             "window needs no step: a 3-row filter on 3 rows moves zero times and still fits once. Add the 1 after the "
             "division.",
-            STRIDES,
+            SIZES,
         ),
         Mistake(
             "the 1 added before dividing",
@@ -97,42 +97,42 @@ OUTPUT_SHAPE = Question(
             "The 1 went inside the division. At stride 1 nobody notices; at stride 2 or more the picture shows a "
             "window missing at the end whenever the last one lands exactly on the edge. Divide the distance "
             "that is left to slide by the stride first, then add the first window.",
-            STRIDES,
+            SIZES,
         ),
         Mistake(
             "a last window that sticks out",
             both(lambda size, kernel, stride, pad: -(-(size + 2 * pad - kernel) // stride) + 1),
             "You rounded up, so the last window hangs over the edge: look for the ! marks in your picture. A "
             "convolution keeps only whole windows, and rows left over at the end are simply not used. Round down.",
-            STRIDES,
+            SIZES,
         ),
         Mistake(
             "division that leaves fractions",
             both(lambda size, kernel, stride, pad: (size + 2 * pad - kernel) / stride + 1),
             "You divided with /, which in Python gives a fraction even where it comes out even (6 / 2 is 3.0). A "
             "number of windows is whole: divide with //, which also drops the window that does not fit.",
-            STRIDES,
+            SIZES,
         ),
         Mistake(
             "padding on one side only",
             both(lambda size, kernel, stride, pad: (size + pad - kernel) // stride + 1),
             "You added the padding once. pad rows of zeros stand above the input and pad more below it, so the "
             "filter slides over H + 2*pad rows. Your picture shows the padding at the far end left uncovered.",
-            STRIDES,
+            SIZES,
         ),
         Mistake(
             "padding left out",
             both(lambda size, kernel, stride, pad: (size - kernel) // stride + 1),
             "Your sizes are those of the layer without padding. The filter may also start on the rows of zeros, so "
             "it slides over H + 2*pad rows. Compare the cases with pad 0 (yours are right) and with pad 1.",
-            STRIDES,
+            SIZES,
         ),
         Mistake(
             "stride left out",
             both(lambda size, kernel, stride, pad: size + 2 * pad - kernel + 1),
             "You counted a window at every row. With stride 2 the filter visits every second one only: divide the "
             "distance it slides by the stride.",
-            STRIDES,
+            SIZES,
         ),
         Mistake(
             "'same' padding assumed",
@@ -140,21 +140,21 @@ OUTPUT_SHAPE = Question(
             "You returned the input size divided by the stride. Frameworks offer that as 'same' padding, and they "
             "choose the padding to make it come true; here pad is given and need not be that one. Try a case with "
             "pad 0: the filter cannot start beyond row H - R.",
-            STRIDES,
+            SIZES,
         ),
         Mistake(
             "P and Q swapped",
             lambda *sizes: output_shape(*sizes)[::-1],
             "Both numbers are right, in the wrong order. P counts rows (it comes from H and R) and is given first; Q "
             "counts columns (from W and S). On square layers nobody notices, which is why none here is square.",
-            SHAPES,
+            SIZES,
         ),
         Mistake(
             "square only",
             lambda H, W, R, S, stride, pad: (output_shape(H, W, R, S, stride, pad)[0],) * 2,
             "You worked out the rows and returned the same number for the columns. Images from cameras are wider "
             "than high, and filters of 1x7 exist: work Q out from W and S.",
-            SHAPES,
+            SIZES,
         ),
     ),
 )
@@ -281,7 +281,7 @@ CONV = Question(
     reference=conv,
     public=(
         Case((numbered(1, 1, 3, 4), numbered(1, 1, 2, 2), np.array([0.5]), 1, 0), "stride 1, no padding"),
-        Case((numbered(1, 1, 7, 9), numbered(1, 1, 3, 4), np.array([0.0]), 2, 0), "stride above 1"),
+        Case((numbered(1, 1, 5, 7), numbered(1, 1, 2, 3), np.array([0.0]), 2, 0), "stride above 1"),
         Case((numbered(1, 1, 3, 4), numbered(1, 1, 2, 3), np.array([-1.0]), 1, 1), "padding"),
         Case(
             (
@@ -293,7 +293,7 @@ CONV = Question(
             ),
             "several images, channels and filters",
         ),
-        Case((numbered(2, 2, 7, 10), numbered(2, 2, 3, 3), np.array([3.5, 1.0]), 2, 1), "everything together"),
+        Case((numbered(2, 2, 5, 7), numbered(2, 2, 2, 3), np.array([3.5, 1.0]), 2, 1), "everything together"),
     ),
     hidden=hidden_convs,
     tolerance=1e-5,
@@ -904,7 +904,7 @@ FOOTPRINT = Question(
             touching(lambda layer, size, outputs, kernel: sorted(set(visited(layer, outputs, kernel)))),
             "Your rows run outside the ifmap (below 0, or to H and beyond). Those are zeros of the padding: no "
             "memory holds them and nothing fetches them. Keep the rows from 0 to H - 1.",
-            WORDS,
+            STRIDES,
         ),
         Mistake(
             "the whole ifmap counted",
@@ -912,14 +912,14 @@ FOOTPRINT = Question(
             "You listed every row and column. With a stride above 1 some are never under the filter: those at the "
             "end that no window reaches, and with a filter smaller than its stride those in between. List the rows "
             "the windows touch.",
-            WORDS,
+            STRIDES,
         ),
         Mistake(
             "the span counted",
             touching(span),
             "You counted everything between the first row touched and the last. When the filter is smaller than the "
             "stride there are gaps: a 1x1 filter at stride 2 touches every other row, so a quarter of the words.",
-            WORDS,
+            STRIDES,
         ),
         Mistake(
             "visits counted instead of words",
@@ -1015,7 +1015,7 @@ EINSUM_BOUNDS = Question(
             lambda layer: {**einsum_bounds(layer), "P": layer["H"], "Q": layer["W"]},
             "p and q count output words, so they run to P and Q. The input's size is not a bound at all: it follows "
             "from the axis stride*P + R.",
-            EINSUM,
+            SHAPES,
         ),
         Mistake(
             "stride multiplied into P and Q",
@@ -1026,13 +1026,13 @@ EINSUM_BOUNDS = Question(
             },
             "You multiplied P and Q by the stride. The stride is a coefficient in the ifmap's axis (2P+R), where it "
             "spreads the windows; it does not make more of them.",
-            EINSUM,
+            STRIDES,
         ),
         Mistake(
             "batch left out",
             lambda layer: {**einsum_bounds(layer), "N": 1},
             "N is 1 whatever the batch. n indexes the ifmap and the ofmap, so it is a loop like any other.",
-            EINSUM,
+            SHAPES,
         ),
     ),
 )

@@ -65,6 +65,8 @@ import show  # draws your answers
 # | `R, S` | filter rows, columns | | |
 # | `stride, pad` | the same for rows and columns | | |
 #
+# In chapter 2: *Output size*.
+#
 # **Predict.** AlexNet's first layer slides an 11x11 filter over 227x227 words with stride 4 and no padding. How many
 # output rows P does it make?
 
@@ -107,6 +109,8 @@ check("output_shape")
 #
 # Loops are slow in Python and that is fine: they are what the hardware will do, in an order you can read. If you
 # prefer NumPy's own operations, any way to the right array counts.
+#
+# In chapter 2: *A layer is a box of points; Stride and padding*.
 #
 # **Predict.** A 3x3 filter slides over 5x5 words without padding. At stride 1 that is 9 windows and 81
 # multiplications. How many multiplications at stride 2?
@@ -165,6 +169,8 @@ check("conv")
 # | `weights` | array `(M, C*H*W)` | `filter` | array `(M, C, R, S)` |
 # | `C, H, W` | shape of one image | | you choose R and S |
 #
+# In chapter 2: *Fully connected layers*.
+#
 # **Predict.** AlexNet's fc6 joins all words of a 256x6x6 ifmap to 4096 outputs. Run as a convolution, how many output
 # positions (P times Q) does each filter have?
 
@@ -203,6 +209,8 @@ check("fc")
 #
 # AlexNet's conv2 has two groups because it was trained on two GPUs; MobileNet's depthwise layers have as many groups
 # as channels, to save work. A chip without support for groups computes the layer you return here, zeros and all.
+#
+# In chapter 2: *Groups and depthwise layers*.
 #
 # **Predict.** A depthwise layer has 32 channels, each a group of its own. Written as one dense layer, how many of its
 # 32 x 32 = 1024 channel pairs (m, c) have a filter that is not zero?
@@ -246,6 +254,8 @@ check("groups")
 # | | `M`, `C`: channels of the whole layer, all groups | | |
 #
 # 1 MAC is 2 operations. Data sheets quote operations; this course counts MACs.
+#
+# In chapter 2: *Counting work*.
 #
 # **Predict.** MobileNet's first depthwise layer has 32 channels. How many times more MACs would a dense layer of the
 # same shape (32 in, 32 out) do?
@@ -291,6 +301,8 @@ check("macs")
 # |---|---|---|---|
 # | `layer` | as in task 5; `layer["bias"]` is True or False | parameters | a whole number |
 #
+# In chapter 2: *Parameters and footprints*.
+#
 # **Predict.** AlexNet's conv2 has 307,456 parameters and does 224 million MACs per image. fc6 does 38 million MACs
 # per image. How many million parameters has fc6 (256 x 6 x 6 words to 4096)?
 
@@ -330,6 +342,8 @@ check("params")
 # | | | `"ifmap"` | words of the input that are fetched |
 # | | | `"filter"` | words of the filter, without biases |
 # | | | `"ofmap"` | words of the output |
+#
+# In chapter 2: *Points, not spans, and Padding is not data, under Stride and padding*.
 #
 # **Predict.** ResNet-50 has shortcuts with a 1x1 filter and stride 2 on 56x56 words. What percentage of the ifmap's
 # words do they touch?
@@ -377,6 +391,8 @@ check("footprint")
 # | in | | out: a dictionary | |
 # |---|---|---|---|
 # | `layer` | as in task 5 | `"N" "G" "M" "C" "P" "Q" "R" "S"` | how far each letter runs, a whole number (`G` is 1 without groups) |
+#
+# In chapter 2: *A layer is a box of points; Groups and depthwise layers*.
 #
 # **Predict.** In AlexNet's conv2 (P = Q = 27) with a batch of 4, how many MACs use each word of the filter?
 

@@ -19,6 +19,9 @@ import accelsim
 from autograder.student import explain
 
 LOOKS = {
+    "": "background:var(--jp-layout-color0,transparent)",
+    "left": "background:var(--jp-layout-color0,transparent)",
+    "right": "background:var(--jp-layout-color0,transparent)",
     "on": "background:#1f5fa8;color:#fff",
     "pad": "background:#dcdcdc;color:#333",
     "bad": "background:#8a2f00;color:#fff;font-weight:bold",
@@ -60,7 +63,8 @@ class Picture:
 
     def _repr_html_(self):
         tables = "".join(table.html() for table in self.tables)
-        return f'<p>{html.escape(self.says)}</p><div style="display:flex;flex-wrap:wrap">{tables}</div>'
+        side_by_side = "display:flex;flex-wrap:wrap;align-items:flex-start"
+        return f'<p>{html.escape(self.says)}</p><div style="{side_by_side}">{tables}</div>'
 
 
 class CannotDraw(Exception):
@@ -178,7 +182,10 @@ def bars(count, layers, unit):
     """Your count for each layer, as numbers and as bars."""
     counts = {name: _number(_ask(count, dict(layer)), count.__name__) for name, layer in layers.items()}
     most, total = max(1, *counts.values()), max(1, sum(counts.values()))
-    rows = [(name, ((f"{x:,}", ""), (f"{x / total:.1%}", ""), (_bar(x / most), "left"))) for name, x in counts.items()]
+    rows = [
+        (name, ((f"{x:,}", "right"), (f"{x / total:.1%}", "right"), (_bar(x / most), "left")))
+        for name, x in counts.items()
+    ]
     return Picture(
         f"Your {unit}, layer by layer, and each layer's share.", (Table("", (unit, "share", ""), tuple(rows)),)
     )
@@ -216,7 +223,7 @@ def simulator(einsum_bounds, macs, footprint, layer):
     mine = _ask(footprint, dict(layer))
     rows = [("MACs", _ask(macs, dict(layer)), same.macs)]
     rows += [(f"{name} words", mine[name], same.words(name)) for name in ("ifmap", "filter", "ofmap")]
-    lines = tuple((name, (*((f"{x:,}", "") for x in pair), _agree(*pair))) for name, *pair in rows)
+    lines = tuple((name, (*((f"{x:,}", "right") for x in pair), _agree(*pair))) for name, *pair in rows)
     return Picture(str(same), (Table("", ("yours", "accelsim", ""), lines),))
 
 
@@ -331,6 +338,6 @@ def _cell(cell):
     if isinstance(look, float):
         look, style = "", f"background:rgba(31,95,168,{look:.2f});color:{'#fff' if look > 0.55 else 'inherit'}"
     else:
-        style = LOOKS.get(look, "")
-    side = "left" if look == "left" else "center"
+        style = LOOKS[look]
+    side = look if look in ("left", "right") else "center"
     return f'<td style="padding:1px 5px;text-align:{side};{style}">{html.escape(text)}</td>'
