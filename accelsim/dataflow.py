@@ -16,9 +16,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from itertools import pairwise, product
 
 from accelsim.arch import Arch
@@ -27,7 +27,9 @@ from accelsim.points import box_mask
 from accelsim.workload import Layer, Rank, Tensor
 
 Key = tuple[str, str]
-Shared = Callable[[int], bool]
+Levels = frozenset[int]
+Moves = Counter[tuple[int, int, int]]
+NONE: Levels = frozenset()
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def count(layer: Layer, arch: Arch, mapping: Mapping) -> Counts:
     (12, 9)
     """
     check(layer, arch, mapping)
-    nests = _Nest(layer, arch, mapping, placed(mapping))
+    nests = _Nest(layer, arch, mapping, tuple(p for p in placed(mapping) if p.loop.bound > 1))
     keys = [(level.name, tensor.name) for level in arch.levels for tensor in layer.tensors]
     *instances, active = (nests.active(level) for level in range(len(arch.levels) + 1))
     counts = Counts(
@@ -83,15 +85,15 @@ def count(layer: Layer, arch: Arch, mapping: Mapping) -> Counts:
 def _count_operand(nests: _Nest, tensor: Tensor, counts: Counts) -> None:
     chain = nests.chain(tensor)
     for parent, child in pairwise(chain):
-        counts.writes[nests.name(child), tensor.name] += nests.moved(tensor, parent, child, _none)
+        counts.writes[nests.name(child), tensor.name] += nests.moved(tensor, parent, child, NONE)
         counts.reads[nests.name(parent), tensor.name] += nests.moved(tensor, parent, child, nests.multicast)
         for level in range(parent, child):
-            arrived = nests.moved(tensor, parent, child, nests.below(level, nests.multicast))
+            arrived = nests.moved(tensor, parent, child, _below(level, nests.multicast))
             counts.carried[nests.name(level), tensor.name] += arrived
     last = chain[-1]
     counts.reads[nests.name(last), tensor.name] += nests.requested(tensor, last, nests.multicast)
     for level in range(last, len(nests.arch.levels)):
-        asked = nests.requested(tensor, last, nests.below(level, nests.multicast))
+        asked = nests.requested(tensor, last, _below(level, nests.multicast))
         counts.carried[nests.name(level), tensor.name] += asked
 
 
@@ -105,24 +107,24 @@ def _count_output(nests: _Nest, tensor: Tensor, counts: Counts) -> None:
     fresh = live = nests.points(tensor)
     for parent, child in pairwise(chain):
         up, down = nests.name(parent), nests.name(child)
-        drained = nests.moved(tensor, parent, child, _none)
+        drained = nests.moved(tensor, parent, child, NONE)
         added = nests.moved(tensor, parent, child, nests.reduction)
-        returned = nests.moved(tensor, parent, child, _all) - fresh
+        returned = nests.moved(tensor, parent, child, nests.every) - fresh
         counts.reads[down, tensor.name] += drained
         counts.writes[up, tensor.name] += added
         counts.reads[up, tensor.name] += added - fresh
         counts.writes[down, tensor.name] += returned
         for level in range(parent, child):
-            left = nests.moved(tensor, parent, child, nests.below(level, nests.reduction))
+            left = nests.moved(tensor, parent, child, _below(level, nests.reduction))
             counts.carried[nests.name(level), tensor.name] += left + returned
-        live_returned = nests.moved(tensor, parent, child, _all, live=True) - live
-        fresh, live = drained - returned, nests.moved(tensor, parent, child, _none, live=True) - live_returned
+        live_returned = nests.moved(tensor, parent, child, nests.every, live=True) - live
+        fresh, live = drained - returned, nests.moved(tensor, parent, child, NONE, live=True) - live_returned
     last = chain[-1]
     updates = nests.requested(tensor, last, nests.reduction)
     counts.writes[nests.name(last), tensor.name] += updates
     counts.reads[nests.name(last), tensor.name] += updates - live
     for level in range(last, len(nests.arch.levels)):
-        sums = nests.requested(tensor, last, nests.below(level, nests.reduction))
+        sums = nests.requested(tensor, last, _below(level, nests.reduction))
         counts.carried[nests.name(level), tensor.name] += sums + updates - live
 
 
@@ -134,22 +136,40 @@ class _Nest:
     arch: Arch
     mapping: Mapping
     loops: tuple[Placed, ...]
+    walks: dict[tuple[str, int, int, Levels], _Walk] = field(default_factory=dict)
+    moves: dict[tuple[str, int, int, Levels, bool], int] = field(default_factory=dict)
+
+    @cached_property
+    def multicast(self) -> Levels:
+        return frozenset(at for at, level in enumerate(self.arch.levels) if level.multicast)
+
+    @cached_property
+    def reduction(self) -> Levels:
+        return frozenset(at for at, level in enumerate(self.arch.levels) if level.reduction)
+
+    @cached_property
+    def every(self) -> Levels:
+        return frozenset(range(len(self.arch.levels)))
+
+    @cached_property
+    def spread(self) -> dict[str, Levels]:
+        """The levels at which each dimension is spread over copies."""
+        return {
+            dim: frozenset(p.level for p in self.loops if p.spatial and p.loop.dim == dim) for dim in self.layer.dims
+        }
+
+    def spread_between(self, parent: int, child: int) -> Levels:
+        return frozenset(p.level for p in self.loops if p.spatial and parent <= p.level < child)
+
+    @cached_property
+    def places(self) -> range:
+        return range(len(self.loops))
 
     def name(self, level: int) -> str:
         return self.arch.levels[level].name
 
     def chain(self, tensor: Tensor) -> list[int]:
         return [level for level, stage in enumerate(self.mapping.stages) if stage.holds(tensor.name)]
-
-    def multicast(self, level: int) -> bool:
-        return self.arch.levels[level].multicast
-
-    def reduction(self, level: int) -> bool:
-        return self.arch.levels[level].reduction
-
-    def below(self, level: int, shared: Shared) -> Shared:
-        """Only the loops below the array of `level` move as one."""
-        return lambda at: at > level and shared(at)
 
     def points(self, tensor: Tensor) -> int:
         return math.prod(self.layer.dims[dim] for dim in tensor.dims)
@@ -169,8 +189,14 @@ class _Nest:
             for dim, size in self.layer.bounds
         )
 
-    def walk(self, dim: str, parent: int, child: int, shared: Shared) -> _Walk:
-        """One dimension between a parent and a child level; `shared(level)` loops move as one union."""
+    def walk(self, dim: str, parent: int, child: int, shared: Levels) -> _Walk:
+        """One dimension between a parent and a child level; loops at `shared` levels move as one union."""
+        key = (dim, parent, child, shared & self.spread[dim])
+        if key not in self.walks:
+            self.walks[key] = self._walk(*key)
+        return self.walks[key]
+
+    def _walk(self, dim: str, parent: int, child: int, shared: Levels) -> _Walk:
         roles: list[tuple[int, int, int]] = []
         offsets: tuple[int, ...] = (0,)
         extent = 1
@@ -181,45 +207,43 @@ class _Nest:
                 extent *= p.loop.bound
             elif not p.spatial:
                 roles.append((place, p.loop.bound, p.step))
-            elif p.level >= parent and shared(p.level):
+            elif p.level >= parent and p.level in shared:
                 offsets = tuple(at + i * p.step for at in offsets for i in range(p.loop.bound))
             else:
                 roles.append((-1, p.loop.bound, p.step))
         return _Walk(self.layer.dims[dim], tuple(roles), offsets, extent)
 
-    def moved(self, tensor: Tensor, parent: int, child: int, shared: Shared, live: bool = False) -> int:
-        """Points of a tensor that enter the tiles of `child`, over all steps: unions across `shared` loops.
+    def moved(self, tensor: Tensor, parent: int, child: int, shared: Levels, live: bool = False) -> int:
+        """Points of a tensor that enter the tiles of `child`, over all steps: unions across `shared` levels.
 
         With `live`, only where the instance is inside the layer in the dimensions that do not index the tensor.
         """
-        walks = {dim: self.walk(dim, parent, child, shared) for dim in self.layer.dims}
-        carries = [None, *(place for place, p in enumerate(self.loops) if p.level < child and not p.spatial)]
-        total = 0
-        for carry in carries:
-            moves = {dim: walk.positions(carry) for dim, walk in walks.items()}
-            if not all(moves.values()):
-                continue
-            rest = math.prod(
-                sum(times for (now, _, _), times in moves[dim].items() if now > 0 or not live)
-                for dim in self.layer.dims
-                if dim not in tensor.dims
-            )
-            sums = [_rank_sums(rank, walks, moves) for rank in tensor.ranks]
-            stays = math.prod(stay for _, stay in sums) if carry is not None else 0
-            total += rest * (math.prod(size for size, _ in sums) - stays)
-        return total
+        key = (tensor.name, parent, child, shared & self.spread_between(parent, child), live)
+        if key not in self.moves:
+            walks = {dim: self.walk(dim, parent, child, shared) for dim in self.layer.dims}
+            carries = (place for place, p in enumerate(self.loops) if p.level < child and not p.spatial)
+            self.moves[key] = sum(self._carried(tensor, walks, carry, live) for carry in (None, *carries))
+        return self.moves[key]
 
-    def requested(self, tensor: Tensor, level: int, shared: Shared) -> int:
+    def requested(self, tensor: Tensor, level: int, shared: Levels) -> int:
         """Words the MACs ask of the innermost level that keeps a tensor, over all steps."""
-        end = len(self.arch.levels)
-        walks = {dim: self.walk(dim, level, end, shared) for dim in self.layer.dims}
-        moves = {dim: walk.positions(len(self.loops)) for dim, walk in walks.items()}
-        rest = math.prod(
-            sum(times for (now, _, _), times in moves[dim].items() if now > 0)
-            for dim in self.layer.dims
-            if dim not in tensor.dims
-        )
-        return rest * math.prod(_rank_sums(rank, walks, moves)[0] for rank in tensor.ranks)
+        walks = {dim: self.walk(dim, level, len(self.arch.levels), shared) for dim in self.layer.dims}
+        return self._carried(tensor, walks, len(self.loops), live=True)
+
+    def _carried(self, tensor: Tensor, walks: dict[str, _Walk], carry: int | None, live: bool) -> int:
+        """Points that enter when loop `carry` steps: the tile now, less what stays of the tile before."""
+        moves = {dim: walk.positions(carry) for dim, walk in walks.items()}
+        times = 1
+        for dim in self.layer.dims:
+            if dim not in tensor.dims:
+                times *= sum(n for (now, _, _), n in moves[dim].items() if now > 0 or not live)
+        if not times:
+            return 0
+        tile = stays = 1
+        for rank in tensor.ranks:
+            here, kept = _rank_sums(rank, walks, moves)
+            tile, stays = tile * here, stays * kept
+        return times * (tile - stays if carry in self.places else tile)
 
 
 @dataclass(frozen=True)
@@ -234,19 +258,29 @@ class _Walk:
     loops: tuple[tuple[int, int, int], ...]
     offsets: tuple[int, ...]
     extent: int
+    seen: dict[tuple[int, bool], Moves] = field(default_factory=dict, compare=False)
 
-    def positions(self, carry: int | None) -> Counter[tuple[int, int, int]]:
+    def positions(self, carry: int | None) -> Moves:
         """How often each (iterations left now, iterations left before, shift) occurs when loop `carry` steps.
 
         Loops outside the carry stand still, loops inside return from their last position to 0. None means the
         first step of all: no loop has moved. A place beyond the nest means every step, without a before.
         """
-        outside, inside = self._split(carry)
+        reached = -1 if carry is None else carry
+        cut = max((at + 1 for at, (place, _, _) in enumerate(self.loops) if 0 <= place <= reached), default=0)
+        mine = cut > 0 and self.loops[cut - 1][0] == carry
+        key = (-1 if carry is None else cut, mine)
+        if key not in self.seen:
+            self.seen[key] = self._positions(*key)
+        return self.seen[key]
+
+    def _positions(self, cut: int, mine: bool) -> Moves:
+        """`cut` loops stand outside the carry, which is the last of them if it is `mine`; -1 before the first step."""
+        inside = self.loops[cut:] if cut >= 0 else tuple(loop for loop in self.loops if loop[0] < 0)
         states = Counter({(self.size, self.size): 1})
-        for place, bound, step in outside:
-            states = self._advance(states, bound, step, place, carry)
-        full, found = max(self.offsets) + self.extent, Counter[tuple[int, int, int]]()
-        mine = any(place == carry for place, _, _ in outside)
+        for at, (place, bound, step) in enumerate(self.loops[: max(cut, 0)]):
+            states = self._advance(states, bound, step, place < 0, first=1 if mine and at == cut - 1 else 0)
+        full, found = self.offsets[-1] + self.extent, Moves()
         for (time_left, left), times in states.items():
             back, now_left = 0, [left]
             for place, bound, step in inside:
@@ -255,23 +289,13 @@ class _Walk:
                 else:
                     last = bound - 1 if mine else min(bound - 1, -(-time_left // step) - 1)
                     back, time_left = back + last * step, time_left - last * step
-            shift = (self._step_of(carry) if mine else 0) - back
+            shift = (self.loops[cut - 1][2] if mine else 0) - back
             for now in now_left:
                 found[min(now, full), min(now + shift, full), shift] += times
         return found
 
-    def _split(self, carry: int | None) -> tuple[list[tuple[int, int, int]], list[tuple[int, int, int]]]:
-        """Loops that stand outside the carry (or are it), and those inside; instances go with their place."""
-        if carry is None:
-            return [], [loop for loop in self.loops if loop[0] < 0]
-        cut = max((at for at, (place, _, _) in enumerate(self.loops) if 0 <= place <= carry), default=-1) + 1
-        return list(self.loops[:cut]), list(self.loops[cut:])
-
-    def _step_of(self, carry: int | None) -> int:
-        return next(step for place, _, step in self.loops if place == carry)
-
     def _advance(
-        self, states: Counter[tuple[int, int]], bound: int, step: int, place: int, carry: int | None
+        self, states: Counter[tuple[int, int]], bound: int, step: int, copies: bool, first: int
     ) -> Counter[tuple[int, int]]:
         """Run one outer loop; equal iterations are counted together.
 
@@ -279,26 +303,23 @@ class _Walk:
         the instances at one step beyond the last of them, and at 0 where even the first has nothing.
         """
         after: Counter[tuple[int, int]] = Counter()
-        cap = step + max(self.offsets)
+        cap = step + self.offsets[-1]
         for (time_left, left), times in states.items():
-            clock = (bound + 1) * step if place < 0 else time_left  # instances exist at any time
-            i, end = 1 if place == carry else 0, min(bound, -(-clock // step))
+            clock = (bound + 1) * step if copies else time_left  # copies exist at any time
+            i, end = first, min(bound, -(-clock // step))
             while i < end:
                 now, room = min(clock - i * step, step), max(0, min(left - i * step, cap))
                 run = i + 1
                 if now == step and room in (0, cap):
                     run = min(end, clock // step, (left - cap) // step + 1 if room else end)
-                after[time_left if place < 0 else now, room] += times * (run - i)
+                after[time_left if copies else now, room] += times * (run - i)
                 i = run
         return after
 
 
-def _none(level: int) -> bool:
-    return False
-
-
-def _all(level: int) -> bool:
-    return True
+def _below(level: int, shared: Levels) -> Levels:
+    """Those of the levels whose array lies below the array of `level`."""
+    return frozenset(at for at in shared if at > level)
 
 
 def _reached(loops: Iterable[tuple[int, int]], size: int) -> int:
@@ -321,7 +342,7 @@ def _reached(loops: Iterable[tuple[int, int]], size: int) -> int:
     return sum(left.values())
 
 
-def _rank_sums(rank: Rank, walks: dict[str, _Walk], moves: dict[str, Counter[tuple[int, int, int]]]) -> tuple[int, int]:
+def _rank_sums(rank: Rank, walks: dict[str, _Walk], moves: dict[str, Moves]) -> tuple[int, int]:
     """Sum over positions of the points of one axis in the tiles now, and of those that stay put."""
     size = stay = 0
     coefficients = tuple(coefficient for _, coefficient in rank.terms)
