@@ -35,12 +35,13 @@ function marks(tensor, addresses, crossed) {
 
 // What one tensor shows after `done` MACs.
 function tally(uses, done) {
-  const state = new Map(), counts = { distinct: 0, reuses: 0, changes: 0, keep: 0 };
+  const state = new Map(), counts = { distinct: 0, reuses: 0, changes: 0, keep: 0, peak: 0 };
   for (let i = 0; i < done; i++) {
     const use = uses[i];
     counts.distinct += use & FIRST ? 1 : 0;
     counts.changes += use & CHANGED ? 1 : 0;
     counts.keep += (use & FIRST ? 1 : 0) - (use & LAST ? 1 : 0);
+    counts.peak = Math.max(counts.peak, counts.keep);
     state.set(use & ADDRESS, Boolean(use & LAST));
   }
   counts.reuses = done - counts.distinct;
@@ -114,8 +115,7 @@ function render({ model, el }) {
     make("div", { class: "controls" }, play, back, forward,
       make("label", { class: "scrub" }, "MAC ", slider), make("label", {}, "Loop order ", select), make("label", {}, "Speed ", speed)),
     now, spoken,
-    make("div", { class: "parts" }, make("div", { class: "left" }, nest, counters),
-      make("div", { class: "grids" }, ...pictures, make("p", { class: "note" }, data.legend))),
+    make("div", { class: "parts" }, nest, make("div", { class: "grids" }, ...pictures, make("p", { class: "note" }, data.legend)), counters),
     make("p", { class: "note" }, data.note), details);
   el.classList.add("accelsim-view");
   el.append(group);

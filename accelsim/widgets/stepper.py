@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import struct
 from collections.abc import Sequence
 from html import escape
@@ -24,11 +25,12 @@ MEASURES = {
     "reuses": "re-uses so far",
     "changes": "changes of word so far",
     "keep": "words seen and needed again",
+    "peak": "most of these at once so far",
 }
 NOTE = (
     "Each MAC uses one word of every tensor, so distinct words and re-uses add up to the MACs done. A register that "
     "holds one word is refilled at each change of word; a buffer that is never to fetch a word twice must hold the "
-    "words seen and needed again."
+    "words seen and needed again, so it needs room for the most of these at once."
 )
 LEGEND = (
     "Blank: not used yet. One stroke: used, and needed again. Crossed: used for the last time (a word of the output "
@@ -146,14 +148,16 @@ def counters(uses: Sequence[Access]) -> dict[str, int]:
     >>> from accelsim import einsum
     >>> layer = einsum("row", "ofmap[Q] += ifmap[Q+S] * filter[S]", Q=2, S=2)
     >>> counters(accesses(layer, "S Q")["ifmap"][:2])
-    {'distinct': 2, 'reuses': 0, 'changes': 2, 'keep': 1}
+    {'distinct': 2, 'reuses': 0, 'changes': 2, 'keep': 1, 'peak': 1}
     """
     distinct = sum(use.first for use in uses)
+    keep = list(itertools.accumulate(use.first - use.last for use in uses))
     return {
         "distinct": distinct,
         "reuses": len(uses) - distinct,
         "changes": sum(use.changed for use in uses),
-        "keep": distinct - sum(use.last for use in uses),
+        "keep": keep[-1],
+        "peak": max(keep),
     }
 
 
@@ -211,9 +215,9 @@ def _figure(layer: Layer, loops: tuple[str, ...], number: int) -> str:
     pictures = "".join(_picture(layer, place, used[tensor.name][:number]) for place, tensor in enumerate(layer.tensors))
     return (
         f'<p class="title">{escape(str(layer))}</p><p class="now-line">{_sentence(layer, number, step)}</p>'
-        f'<div class="parts"><div class="left"><pre class="nest">{_nest(layer, loops, step)}</pre>'
+        f'<div class="parts"><pre class="nest">{_nest(layer, loops, step)}</pre>'
+        f'<div class="grids">{pictures}<p class="note">{LEGEND}</p></div>'
         f"{_counter_table(layer, step, used, number)}</div>"
-        f'<div class="grids">{pictures}<p class="note">{LEGEND}</p></div></div>'
         f'<p class="note">{NOTE}</p>{_step_table(layer, loops, walk)}'
     )
 

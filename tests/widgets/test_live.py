@@ -61,7 +61,7 @@ def opened(folder, cells):
     with jupyterlab(folder) as url, page(height=1100) as tab:
         tab.goto(f"{url}/lab/tree/live.ipynb")
         tab.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=60_000)
-        tab.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=60_000)
+        tab.wait_for_selector("#jp-main-statusbar >> text=/Python 3.*Idle/", timeout=60_000)
         run(tab, 0)
         tab.wait_for_selector(".loop-stepper", timeout=60_000)
         yield tab

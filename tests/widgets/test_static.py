@@ -168,9 +168,10 @@ def test_without_scripts_the_page_still_has_picture_counters_and_table(site, bro
         assert tab.locator("svg").count() == 3
         cells = tab.locator(".counters td").all_text_contents()[1:]
         tensors = [
-            [str(tensor[key]) for key in ("now", "distinct", "reuses", "changes", "keep")] for tensor in want["tensors"]
+            [str(tensor[key]) for key in ("now", "distinct", "reuses", "changes", "keep", "peak")]
+            for tensor in want["tensors"]
         ]
-        assert cells == [tensor[row] for row in range(5) for tensor in tensors]
+        assert cells == [tensor[row] for row in range(6) for tensor in tensors]
         assert tab.locator(".steps tr").count() == 289
 
 

@@ -33,14 +33,15 @@ def state(layer, loops, points, used, done):
 
 
 def tensor_state(words, done):
-    past, future = words[:done], set(words[done:])
-    needed = set(past) & future
+    past = words[:done]
+    needed = set(past) & set(words[done:])
     return {
         "now": f"[{' '.join(map(str, past[-1]))}]",
         "distinct": len(set(past)),
         "reuses": done - len(set(past)),
         "changes": 1 + sum(now != before for now, before in itertools.pairwise(past)),
         "keep": len(needed),
+        "peak": max(len(set(words[:now]) & set(words[now:])) for now in range(1, done + 1)),
         "seen": len(needed),
         "spent": len(set(past) - needed),
     }
@@ -75,4 +76,4 @@ WALK = """([loops, keys]) => {
 
 def shown(tab, loops):
     """What the page shows for every MAC of one order, read back from what is drawn."""
-    return tab.evaluate(WALK, [" ".join(loops), ["now", "distinct", "reuses", "changes", "keep"]])
+    return tab.evaluate(WALK, [" ".join(loops), ["now", "distinct", "reuses", "changes", "keep", "peak"]])
