@@ -91,12 +91,11 @@ function render({ model, el }) {
   const nest = make("ol", { class: "nest", "aria-label": "Loop nest" });
   const pictures = tensors.map((tensor) => {
     const words = `${tensor.shape.join(" x ") || 1}, ${tensor.words} words used`;
-    const figure = make("figure", {}, make("figcaption", {}, make("b", {}, tensor.text), ` ${words}; ${tensor.caption}`));
+    const name = make("p", { class: "name" }, make("b", {}, tensor.text), ` ${words}; ${tensor.caption}`);
     const scrolls = { class: "frame wide", tabindex: 0, role: "region", "aria-label": `Words of ${tensor.name}` };
     const frame = make("div", tensor.wide ? scrolls : { class: "frame" });
     frame.innerHTML = tensor.svg;
-    figure.append(frame);
-    return figure;
+    return make("div", { class: "tensor" }, name, frame);
   });
   const cells = Object.keys(data.measures).map(() => tensors.map(() => make("td")));
   const head = make("tr", {}, make("td"), ...tensors.map((t) => make("th", { scope: "col" }, t.name)));

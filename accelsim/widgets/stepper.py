@@ -227,7 +227,7 @@ def _picture(layer: Layer, place: int, uses: Sequence[Access]) -> str:
     picture = grids.grid(layer, tensor)
     drawn = grids.svg(picture, _alt(layer, place), letter, *_marks(uses), uses[-1].address)
     frame = '<div class="frame wide" tabindex="0">' if picture.wide else '<div class="frame">'
-    return f"<figure><figcaption><b>{tensor}</b> {picture.caption}</figcaption>{frame}{drawn}</div></figure>"
+    return f'<div class="tensor"><p class="name"><b>{tensor}</b> {picture.caption}</p>{frame}{drawn}</div></div>'
 
 
 def _counter_table(layer: Layer, step: Step, used: dict[str, list[Access]], number: int) -> str:
