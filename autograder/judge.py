@@ -259,15 +259,17 @@ def diagnose(
     tolerance: float,
 ) -> Mistake | None:
     """The named mistake behind wrong verdicts: first one that answers as the student did everywhere, then one that
-    does so wherever the student was wrong. `answers_of` gives a mistake's answers in order, `NotImplemented` for none.
+    does so wherever the student was wrong, then wherever a wrong answer came (the same idea may crash on other
+    shapes). `answers_of` gives a mistake's answers in order, `NotImplemented` for none.
     """
     if all(verdict.right for verdict in judged):
         return None
     table = {mistake.name: answers_of(mistake) for mistake in mistakes}
     wrong = [i for i, verdict in enumerate(judged) if not verdict.right]
-    for places in (range(len(judged)), wrong):
+    answered = [i for i in wrong if not judged[i].outcome.fault]
+    for places in (range(len(judged)), wrong, answered):
         for mistake in mistakes:
-            if all(_same(table[mistake.name][i], judged[i].outcome, tolerance) for i in places):
+            if places and all(_same(table[mistake.name][i], judged[i].outcome, tolerance) for i in places):
                 return mistake
     return None
 
