@@ -28,7 +28,7 @@ from accelsim.workload import Layer, Rank, Tensor
 
 Key = tuple[str, str]
 Levels = frozenset[int]
-Moves = Counter[tuple[int, int, int]]
+Move = tuple[int, int, int]
 NONE: Levels = frozenset()
 
 
@@ -137,7 +137,7 @@ class _Nest:
     mapping: Mapping
     loops: tuple[Placed, ...]
     walks: dict[tuple[str, int, int, Levels], _Walk] = field(default_factory=dict)
-    moves: dict[tuple[str, int, int, Levels, bool], int] = field(default_factory=dict)
+    found: dict[tuple[str, int, int, Levels, bool], int] = field(default_factory=dict)
 
     @cached_property
     def multicast(self) -> Levels:
@@ -160,10 +160,6 @@ class _Nest:
 
     def spread_between(self, parent: int, child: int) -> Levels:
         return frozenset(p.level for p in self.loops if p.spatial and parent <= p.level < child)
-
-    @cached_property
-    def places(self) -> range:
-        return range(len(self.loops))
 
     def name(self, level: int) -> str:
         return self.arch.levels[level].name
@@ -216,34 +212,38 @@ class _Nest:
     def moved(self, tensor: Tensor, parent: int, child: int, shared: Levels, live: bool = False) -> int:
         """Points of a tensor that enter the tiles of `child`, over all steps: unions across `shared` levels.
 
-        With `live`, only where the instance is inside the layer in the dimensions that do not index the tensor.
+        All points of the tile at every step, less those that stay when a loop steps. With `live`, only where
+        the instance is inside the layer in the dimensions that do not index the tensor.
         """
         key = (tensor.name, parent, child, shared & self.spread_between(parent, child), live)
-        if key not in self.moves:
-            walks = {dim: self.walk(dim, parent, child, shared) for dim in self.layer.dims}
+        if key not in self.found:
+            walks = [self.walk(dim, parent, child, shared) for dim in self.layer.dims]
             carries = (place for place, p in enumerate(self.loops) if p.level < child and not p.spatial)
-            self.moves[key] = sum(self._carried(tensor, walks, carry, live) for carry in (None, *carries))
-        return self.moves[key]
+            stays = sum(self._points(tensor, [walk.at(place) for walk in walks], live, True) for place in carries)
+            self.found[key] = self._points(tensor, [walk.everywhere() for walk in walks], live, False) - stays
+        return self.found[key]
 
     def requested(self, tensor: Tensor, level: int, shared: Levels) -> int:
         """Words the MACs ask of the innermost level that keeps a tensor, over all steps."""
-        walks = {dim: self.walk(dim, level, len(self.arch.levels), shared) for dim in self.layer.dims}
-        return self._carried(tensor, walks, len(self.loops), live=True)
+        end = len(self.arch.levels)
+        return self._points(
+            tensor, [self.walk(dim, level, end, shared).everywhere() for dim in self.layer.dims], True, False
+        )
 
-    def _carried(self, tensor: Tensor, walks: dict[str, _Walk], carry: int | None, live: bool) -> int:
-        """Points that enter when loop `carry` steps: the tile now, less what stays of the tile before."""
-        moves = {dim: walk.positions(carry) for dim, walk in walks.items()}
-        times = 1
-        for dim in self.layer.dims:
+    def _points(self, tensor: Tensor, moves: list[_Moves], live: bool, staying: bool) -> int:
+        """Sum over positions of the points in the tile, or of those among them that stay: a product over axes."""
+        by_dim = dict(zip(self.layer.dims, moves, strict=True))
+        total = 1
+        for dim, move in by_dim.items():
             if dim not in tensor.dims:
-                times *= sum(n for (now, _, _), n in moves[dim].items() if now > 0 or not live)
-        if not times:
-            return 0
-        tile = stays = 1
+                total *= move.live if live else move.times
         for rank in tensor.ranks:
-            here, kept = _rank_sums(rank, walks, moves)
-            tile, stays = tile * here, stays * kept
-        return times * (tile - stays if carry in self.places else tile)
+            if total and len(rank.terms) == 1:
+                total *= by_dim[rank.terms[0][0]].sums[staying]
+        for rank in tensor.ranks:
+            if total and len(rank.terms) > 1:
+                total *= _windows(rank, [by_dim[dim] for dim, _ in rank.terms])[staying]
+        return total
 
 
 @dataclass(frozen=True)
@@ -258,32 +258,34 @@ class _Walk:
     loops: tuple[tuple[int, int, int], ...]
     offsets: tuple[int, ...]
     extent: int
-    seen: dict[tuple[int, bool], Moves] = field(default_factory=dict, compare=False)
+    seen: dict[tuple[int, bool], _Moves] = field(default_factory=dict, compare=False)
 
-    def positions(self, carry: int | None) -> Moves:
-        """How often each (iterations left now, iterations left before, shift) occurs when loop `carry` steps.
+    def at(self, carry: int) -> _Moves:
+        """What happens to this dimension when the loop at place `carry` steps.
 
-        Loops outside the carry stand still, loops inside return from their last position to 0. None means the
-        first step of all: no loop has moved. A place beyond the nest means every step, without a before.
+        Loops outside the carry stand still, loops inside return from their last position to 0.
         """
-        reached = -1 if carry is None else carry
-        cut = max((at + 1 for at, (place, _, _) in enumerate(self.loops) if 0 <= place <= reached), default=0)
-        mine = cut > 0 and self.loops[cut - 1][0] == carry
-        key = (-1 if carry is None else cut, mine)
-        if key not in self.seen:
-            self.seen[key] = self._positions(*key)
-        return self.seen[key]
+        cut = max((at + 1 for at, (place, _, _) in enumerate(self.loops) if 0 <= place <= carry), default=0)
+        return self._seen(cut, cut > 0 and self.loops[cut - 1][0] == carry)
 
-    def _positions(self, cut: int, mine: bool) -> Moves:
-        """`cut` loops stand outside the carry, which is the last of them if it is `mine`; -1 before the first step."""
-        inside = self.loops[cut:] if cut >= 0 else tuple(loop for loop in self.loops if loop[0] < 0)
+    def everywhere(self) -> _Moves:
+        """Every position of the loops, as `now`."""
+        return self._seen(len(self.loops), False)
+
+    def _seen(self, cut: int, mine: bool) -> _Moves:
+        if (cut, mine) not in self.seen:
+            self.seen[cut, mine] = _Moves(self, self._positions(cut, mine))
+        return self.seen[cut, mine]
+
+    def _positions(self, cut: int, mine: bool) -> Counter[Move]:
+        """How often each move occurs; `cut` loops stand outside the carry, which is the last of them if `mine`."""
         states = Counter({(self.size, self.size): 1})
-        for at, (place, bound, step) in enumerate(self.loops[: max(cut, 0)]):
+        for at, (place, bound, step) in enumerate(self.loops[:cut]):
             states = self._advance(states, bound, step, place < 0, first=1 if mine and at == cut - 1 else 0)
-        full, found = self.offsets[-1] + self.extent, Moves()
+        full, found = self.offsets[-1] + self.extent, Counter[Move]()
         for (time_left, left), times in states.items():
             back, now_left = 0, [left]
-            for place, bound, step in inside:
+            for place, bound, step in self.loops[cut:]:
                 if place < 0:
                     now_left = [at - i * step for at in now_left for i in range(bound)]
                 else:
@@ -342,23 +344,46 @@ def _reached(loops: Iterable[tuple[int, int]], size: int) -> int:
     return sum(left.values())
 
 
-def _rank_sums(rank: Rank, walks: dict[str, _Walk], moves: dict[str, Moves]) -> tuple[int, int]:
-    """Sum over positions of the points of one axis in the tiles now, and of those that stay put."""
-    size = stay = 0
+@dataclass(frozen=True)
+class _Moves:
+    """How often each (iterations left now, iterations left before, shift) of a dimension occurs."""
+
+    walk: _Walk
+    moves: Counter[Move]
+
+    @cached_property
+    def times(self) -> int:
+        return sum(self.moves.values())
+
+    @cached_property
+    def live(self) -> int:
+        """Times that the first instance is inside the layer."""
+        return sum(times for (now, _, _), times in self.moves.items() if now > 0)
+
+    @cached_property
+    def sums(self) -> tuple[int, int]:
+        """For an axis of this dimension alone: the points of all tiles now, and those that stay put."""
+        pairs = [(times, _single(self.walk.offsets, self.walk.extent, *move)) for move, times in self.moves.items()]
+        return sum(times * tile for times, (tile, _) in pairs), sum(times * stay for times, (_, stay) in pairs)
+
+
+def _windows(rank: Rank, moves: list[_Moves]) -> tuple[int, int]:
+    """For an axis of several dimensions: the points of all tiles now, and those that stay put."""
+    tile = stay = 0
     coefficients = tuple(coefficient for _, coefficient in rank.terms)
-    tiles = tuple((walks[dim].offsets, walks[dim].extent) for dim, _ in rank.terms)
-    for combination in product(*(moves[dim].items() for dim, _ in rank.terms)):
+    boxes = tuple((move.walk.offsets, move.walk.extent) for move in moves)
+    for combination in product(*(move.moves.items() for move in moves)):
         times = math.prod(times for _, times in combination)
-        here, kept = _axis(coefficients, tiles, tuple(move for move, _ in combination))
-        size, stay = size + times * here, stay + times * kept
-    return size, stay
+        here, kept = _axis(coefficients, boxes, tuple(move for move, _ in combination))
+        tile, stay = tile + times * here, stay + times * kept
+    return tile, stay
 
 
 @lru_cache(maxsize=65536)
 def _axis(
     coefficients: tuple[int, ...],
     tiles: tuple[tuple[tuple[int, ...], int], ...],
-    moves: tuple[tuple[int, int, int], ...],
+    moves: tuple[Move, ...],
 ) -> tuple[int, int]:
     """Points in the union of the instances' tiles on one axis, and how many of them no instance has to fill."""
     if len(coefficients) == 1:
