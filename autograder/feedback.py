@@ -139,8 +139,10 @@ def _item(item: dict[str, Any]) -> str:
     name, (right, cases) = _e(item["name"]), item["public"]
     points = f"{item['points']:g} of {item['of']:g} points"
     parts = [
-        f'<section aria-labelledby="{name}"><h2 id="{name}">{name}: {points}</h2>',
-        f"<p>Your function <code>{_e(item['function'])}</code> is right on {right} of the {cases} cases you can see.</p>",
+        f'<section aria-labelledby="{name}">',
+        f'<h2 id="{name}">{name}: {points}</h2>',
+        f"<p>Your function <code>{_e(item['function'])}</code> is right on",
+        f"{right} of the {cases} cases you can see.</p>",
         *_mistake(item["mistake"]),
         f"<p><strong>Next:</strong> {_e(next_step(item))}</p>",
         *_evidence(item["evidence"]),

@@ -16,7 +16,7 @@ from autograder.course import Course, gradebook, write
 from autograder.errors import AutograderError
 from autograder.judge import HIDDEN_SHARE, PREDICTION_SHARE, PUBLIC_SHARE, Verdict, diagnose, model_answers
 from autograder.lab import Lab
-from autograder.sandbox import Limits, Rung
+from autograder.sandbox import Limits, Rung, Worker
 from autograder.session import Answered, Session, run
 from autograder.student import evidence
 from autograder.submission import Submitted, copy_files, handed_in_at, read_notebook
@@ -134,7 +134,7 @@ def grade_cells(
     """Grade a notebook given as cells, with the files of `folder` beside it; `hidden` folders stay out of its sight."""
     with sandbox.scratch() as visible:
         left_out = copy_files(folder, lab.folder / "given", visible, limits)
-        session, answered = run(lab, cells, student, visible, rung, hidden, limits)
+        session, answered = run(lab, cells, student, lambda: Worker(rung, visible, hidden, limits), limits)
     return Graded(student, answered, session, notes=(*left_out, *session.notes))
 
 

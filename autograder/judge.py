@@ -258,25 +258,31 @@ def diagnose(
     judged: Sequence[Verdict],
     tolerance: float,
 ) -> Mistake | None:
-    """The named mistake behind wrong verdicts: first one that answers as the student did everywhere, then one that
-    does so wherever the student was wrong, then wherever a wrong answer came (the same idea may crash on other
-    shapes). `answers_of` gives a mistake's answers in order, `NotImplemented` for none.
+    """The named mistake behind wrong verdicts, the first that explains them.
+
+    Looked for is one that answers as the student did everywhere; then wherever the student was wrong; then wherever
+    the student answered and was wrong. `answers_of` gives a mistake's answers in order, `NotImplemented` for none.
     """
-    if all(verdict.right for verdict in judged):
-        return None
-    table = {mistake.name: answers_of(mistake) for mistake in mistakes}
     wrong = [i for i, verdict in enumerate(judged) if not verdict.right]
+    table = {mistake.name: answers_of(mistake) for mistake in mistakes} if wrong else {}
     answered = [i for i in wrong if not judged[i].outcome.fault]
     for places in (range(len(judged)), wrong, answered):
-        for mistake in mistakes:
-            if places and all(_same(table[mistake.name][i], judged[i].outcome, tolerance) for i in places):
+        for mistake in mistakes if wrong else ():
+            if _explains(table[mistake.name], judged, places, tolerance):
                 return mistake
     return None
 
 
+def _explains(modelled: Sequence[Any], judged: Sequence[Verdict], places: Sequence[int], tolerance: float) -> bool:
+    """Same answers at all `places`; a call on which both raise is the same too, but some wrong answer must be equal."""
+    if not all(_same(modelled[i], judged[i].outcome, tolerance) for i in places):
+        return False
+    return any(not judged[i].right and not judged[i].outcome.fault for i in places)
+
+
 def _same(modelled: Any, outcome: Outcome, tolerance: float) -> bool:
     if modelled is NotImplemented or outcome.fault:
-        return False
+        return modelled is NotImplemented and bool(outcome.fault)
     return compare(modelled, outcome.value, tolerance) is None
 
 

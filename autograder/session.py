@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from autograder.errors import AutograderError
 from autograder.judge import Outcome, Verdict, share, verdicts, wanted_answers
 from autograder.lab import Item, Lab, hidden_cases
 from autograder.questions import Case, Question
-from autograder.sandbox import Limits, Rung, Worker, WorkerGone
+from autograder.sandbox import Limits, Worker, WorkerGone
 from autograder.submission import Submitted
 from autograder.wire import WireError, decode, encode
 from autograder.worker import FORKLESS
 
+Started = AbstractContextManager[Worker]
 RESTARTS, DEATHS = 3, 2
 NOT_ASKED = "no answer: the notebook could not be run up to here"
 
@@ -69,15 +70,15 @@ def seed(lab: str, student: str) -> int:
 
 
 def run(
-    lab: Lab, cells: Sequence[Submitted], student: str, folder: Path, rung: Rung, hidden: Sequence[Path], limits: Limits
+    lab: Lab, cells: Sequence[Submitted], student: str, start: Callable[[], Started], limits: Limits
 ) -> tuple[Session, tuple[Answered, ...]]:
-    """Run the notebook's cells in a worker that sees `folder`, ask every item, and judge the answers here."""
+    """Run the notebook's cells in the worker that `start` gives, ask every item, and judge the answers here."""
     number = seed(lab.name, student)
     session = Session(cells, {item.name: _asked(item.question, number) for item in lab.items})
     deadline = time.monotonic() + limits.submission_seconds
     for _ in range(RESTARTS + 1):
         try:
-            with Worker(rung, folder, hidden, limits) as worker:
+            with start() as worker:
                 _converse(session, lab, worker, limits, deadline)
             break
         except WorkerGone as gone:

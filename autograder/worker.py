@@ -7,6 +7,7 @@ Nothing that leaves here is believed. The judge sends one message at a time and 
     {"do": "ask", "function": ..., "args": ..., "seconds": ...}  ->  {"answer": ...} or {"fault": ...}
     {"do": "close"}                               ->  {"closed": ""} or {"closed": why the copy ended}
     {"do": "predictions"}                         ->  {"predictions": {...}}
+    {"do": "begin"}  ...  {"do": "end"}           a forked copy of the whole process serves what lies between
 
 Asking a forked copy means that a call which hangs, exits or eats its memory costs that call only.
 """
@@ -216,34 +217,43 @@ class Server:
         if message["do"] == "run":
             return pack(self.shell.run(message["source"], message["seconds"]))
         if message["do"] == "open":
-            return self._fork()
+            return self._fork(self._serve_asks)
+        if message["do"] == "begin":
+            return self._fork(self._serve_all)
         if message["do"] == "predictions":
             return pack({"predictions": student.MADE})
         return _safe_answer(self.shell.shell.user_ns, message)
 
-    def _fork(self) -> bytes:
+    def _fork(self, serve: Callable[[], None]) -> bytes:
         """Let a copy answer until it closes or dies; the reply says which."""
         try:
             child = os.fork()
         except (AttributeError, OSError):  # Windows has none; a submission may have used up its processes
             return pack({"closed": FORKLESS})
         if child == 0:
-            self._serve_copy()
+            self._serve_copy(serve)
         status = os.waitpid(child, 0)[1]
         _end_group(child)
         return pack({"closed": _how_it_ended(status)})
 
-    def _serve_copy(self) -> None:
+    def _serve_copy(self, serve: Callable[[], None]) -> None:
         try:
             os.setpgid(0, 0)
             self.reply(pack({"opened": True}))
-            while (message := read_frame(self.requests)) is not None and message["do"] == "ask":
-                _alarm(signal.SIG_DFL, message["seconds"])  # the default action ends this copy, caught by nothing
-                frame = _safe_answer(self.shell.shell.user_ns, message)
-                _alarm(signal.SIG_DFL, 0)
-                self.reply(frame)
+            serve()
         finally:
             os._exit(0)
+
+    def _serve_all(self) -> None:
+        while (message := read_frame(self.requests)) is not None and message["do"] != "end":
+            self.reply(self._handle(message))
+
+    def _serve_asks(self) -> None:
+        while (message := read_frame(self.requests)) is not None and message["do"] == "ask":
+            _alarm(signal.SIG_DFL, message["seconds"])  # the default action ends this copy, caught by nothing
+            frame = _safe_answer(self.shell.shell.user_ns, message)
+            _alarm(signal.SIG_DFL, 0)
+            self.reply(frame)
 
 
 def _end_group(child: int) -> None:
