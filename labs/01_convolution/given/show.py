@@ -4,8 +4,6 @@ Every picture is a table: rows and columns have names, and a sign or a number st
 In the notebook it is drawn; `print(picture)` gives the same as text.
 """
 
-from __future__ import annotations
-
 import functools
 import html
 import math
@@ -47,7 +45,8 @@ class Table:
         head = "".join(_heading("col", name) for name in self.columns)
         body = "".join(f"<tr>{_heading('row', name)}{''.join(map(_cell, cells))}</tr>" for name, cells in self.rows)
         style = "border-collapse:collapse;margin:4px 24px 12px 0;font-family:monospace"
-        caption = f'<caption style="caption-side:top;text-align:left">{html.escape(self.caption)}</caption>'
+        above = "caption-side:top;text-align:left;white-space:nowrap"
+        caption = f'<caption style="{above}">{html.escape(self.caption)}</caption>'
         return f'<table style="{style}">{caption}<thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table>'
 
 
