@@ -1,0 +1,88 @@
+"""Building the book: closed to the network, and refused when anything on a page is wrong."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.browser import need
+
+BOOK = Path(__file__).parents[2] / "book"
+MAIN = "from jupyter_book.cli.main import main; main()"
+CLOSED = ["unshare", "--map-root-user", "--net"]
+PAGE = """---
+jupytext:
+  text_representation:
+    extension: .md
+    format_name: myst
+kernelspec:
+  name: python3
+  display_name: Python 3
+---
+# A page
+
+```{code-cell} python
+import accelsim
+```
+
+"""
+
+
+def build(book: Path, *before: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", MAIN, "build", book, "--path-output", book.parent / "out"]
+    return subprocess.run(
+        [*before, *map(str, command), "-W", "-n", "--keep-going"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=os.environ | {"PYTHONPATH": str(BOOK.parent)},
+    )
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """The book's own configuration around a single page that the test writes."""
+    book = tmp_path / "a book"
+    shutil.copytree(BOOK, book, ignore=shutil.ignore_patterns("*.md", "_toc.yml", "__pycache__"))
+    (book / "_toc.yml").write_text("format: jb-book\nroot: intro\n")
+    return book
+
+
+def test_a_sound_page_builds(small: Path) -> None:
+    (small / "intro.md").write_text(PAGE + '{eval}`accelsim.conv("c", P=3, Q=3, R=3, S=3).macs` multiplications\n')
+    done = build(small)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "81</span> multiplications" in (small.parent / "out/_build/html/intro.html").read_text()
+
+
+FAULTS = {
+    "no_such_name": "{eval}`no_such_name`",
+    "nowhere": "[a dead anchor](#nowhere)",
+    "flux capacitor": "{term}`flux capacitor`",
+    "nobody1900": "{cite:p}`nobody1900`",
+    "missing.png": "![a picture that is not there](missing.png)",
+    "stderr": "```{code-cell} python\nimport warnings; warnings.warn('hm')\n```",
+    "P must be a whole number": "```{code-cell} python\naccelsim.conv('c', P=0)\n```",
+}
+
+
+def test_every_fault_of_a_page_is_named_and_there_is_no_book(small: Path) -> None:
+    (small / "intro.md").write_text(PAGE + "\n\n".join(FAULTS.values()))
+    done = build(small)
+    assert done.returncode != 0
+    said = done.stdout + done.stderr
+    assert [fault for fault in FAULTS if fault not in said] == []
+
+
+@pytest.mark.slow
+def test_the_whole_book_builds_with_the_network_closed(tmp_path: Path) -> None:
+    works = shutil.which("unshare") and subprocess.run([*CLOSED, "true"], capture_output=True).returncode == 0
+    need(bool(works), "unshare --net does not work here: the closed build needs it")
+    book = tmp_path / "book"
+    shutil.copytree(BOOK, book)
+    done = build(book, *CLOSED, "sh", "-c", 'ip link set lo up; exec "$@"', "sh")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "out/_build/html/02_tensor_computations.html").stat().st_size > 50_000
