@@ -1,5 +1,6 @@
-// The loop stepper. All numbers come from Python (accelsim/widgets/stepper.py): `data.orders[i].uses[t]` holds 16 bits for each
-// MAC and tensor: the word's address (12 bits), and whether it changed, is first used, is last used. What is counted here are those bits.
+// The loop stepper. All numbers come from Python (accelsim/widgets/stepper.py): `data.orders[i].uses[t]` holds 16 bits
+// for each MAC and tensor: the word's address (12 bits), and whether the word changed, is used for the first time, is
+// used for the last time. What is counted here are those bits.
 const ADDRESS = 0xfff, CHANGED = 1 << 12, FIRST = 1 << 13, LAST = 1 << 14;
 const SPEEDS = [1, 4, 16, 60];
 const QUIET = 500; // ms without a change before a step is announced
@@ -61,7 +62,9 @@ function make(tag, attributes = {}, ...children) {
 
 function render({ model, el }) {
   const data = model.get("data"), { tensors, macs } = data;
-  const orders = new Map(data.orders.map((order) => [order.loops.join(" "), { ...order, uses: order.uses.map(unpack) }]));
+  const orders = new Map(
+    data.orders.map((order) => [order.loops.join(" "), { ...order, uses: order.uses.map(unpack) }]),
+  );
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
   let timer = null, quiet = null, marked = null;
 
@@ -79,7 +82,7 @@ function render({ model, el }) {
   const play = make("button", { type: "button", class: "play", onclick: () => (timer ? pause() : start()) }, "Play");
   const back = make("button", { type: "button", onclick: () => move(step() - 1) }, "Step back");
   const forward = make("button", { type: "button", onclick: () => move(step() + 1) }, "Step forward");
-  const slider = make("input", { type: "range", min: 1, max: macs, step: 1, oninput: () => move(Number(slider.value)) });
+  const slider = make("input", { type: "range", min: 1, max: macs, oninput: () => move(Number(slider.value)) });
   const select = make("select", { onchange: () => { model.set("order", select.value); model.save_changes(); } });
   for (const [text, { name }] of orders) select.append(make("option", { value: text }, `${text} (${name})`));
   const speed = make("select", { onchange: () => { if (timer) start(); } });
@@ -87,7 +90,8 @@ function render({ model, el }) {
   speed.value = calm ? 1 : 4;
 
   // --- what it shows
-  const now = make("p", { class: "now-line" }), spoken = make("p", { class: "spoken", role: "status", "aria-live": "polite" });
+  const now = make("p", { class: "now-line" });
+  const spoken = make("p", { class: "spoken", role: "status", "aria-live": "polite" });
   const nest = make("ol", { class: "nest", "aria-label": "Loop nest" });
   const pictures = tensors.map((tensor) => {
     const words = `${tensor.shape.join(" x ") || 1}, ${tensor.words} words used`;
@@ -97,9 +101,12 @@ function render({ model, el }) {
     frame.innerHTML = tensor.svg;
     return make("div", { class: "tensor" }, name, frame);
   });
+  const grids = make("div", { class: "grids" }, ...pictures, make("p", { class: "note" }, data.legend));
   const cells = Object.keys(data.measures).map(() => tensors.map(() => make("td")));
   const head = make("tr", {}, make("td"), ...tensors.map((t) => make("th", { scope: "col" }, t.name)));
-  const rows = Object.values(data.measures).map((text, i) => make("tr", {}, make("th", { scope: "row" }, text), ...cells[i]));
+  const rows = Object.values(data.measures).map(
+    (text, i) => make("tr", {}, make("th", { scope: "row" }, text), ...cells[i]),
+  );
   const done = make("caption");
   const counters = make("table", { class: "counters" }, done, make("thead", {}, head), make("tbody", {}, ...rows));
   const steps = make("table", { class: "steps" });
@@ -112,9 +119,10 @@ function render({ model, el }) {
   },
     make("p", { class: "title" }, data.title),
     make("div", { class: "controls" }, play, back, forward,
-      make("label", { class: "scrub" }, "MAC ", slider), make("label", {}, "Loop order ", select), make("label", {}, "Speed ", speed)),
+      make("label", { class: "scrub" }, "MAC ", slider),
+      make("label", {}, "Loop order ", select), make("label", {}, "Speed ", speed)),
     now, spoken,
-    make("div", { class: "parts" }, nest, make("div", { class: "grids" }, ...pictures, make("p", { class: "note" }, data.legend)), counters),
+    make("div", { class: "parts" }, nest, grids, counters),
     make("p", { class: "note" }, data.note), details);
   el.classList.add("accelsim-view");
   el.append(group);
@@ -155,7 +163,7 @@ function render({ model, el }) {
   // --- drawing
   function announce() {
     clearTimeout(quiet);
-    if (!timer) quiet = setTimeout(() => { spoken.textContent = `MAC ${step()} of ${macs}: ${sentence(step())}`; }, QUIET);
+    if (!timer) quiet = setTimeout(() => { spoken.textContent = now.textContent; }, QUIET);
   }
   function draw() {
     const number = step(), text = `MAC ${number} of ${macs}`;

@@ -22,13 +22,13 @@ CHANGED, FIRST, LAST = 1 << 12, 1 << 13, 1 << 14
 MEASURES = {
     "now": "word used now",
     "distinct": "distinct words so far",
-    "reuses": "re-uses so far",
+    "reuses": "reuses so far",
     "changes": "changes of word so far",
     "keep": "words seen and needed again",
     "peak": "most of these at once so far",
 }
 NOTE = (
-    "Each MAC uses one word of every tensor, so distinct words and re-uses add up to the MACs done. A register that "
+    "Each MAC uses one word of every tensor, so distinct words and reuses add up to the MACs done. A register that "
     "holds one word is refilled at each change of word; a buffer that is never to fetch a word twice must hold the "
     "words seen and needed again, so it needs room for the most of these at once."
 )
