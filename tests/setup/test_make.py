@@ -270,6 +270,21 @@ def test_a_warning_far_above_the_end_is_shown_without_its_colours(project):
         make.must(project, "try it", [sys.executable, "-c", f"print({said!r}); raise SystemExit(1)"])
 
 
+def test_a_book_that_fails_stops_build_and_test_but_not_the_labs(project, commands, monkeypatch, capsys):
+    def fail(root):
+        raise make.Trouble("build the book failed")
+
+    served = []
+    monkeypatch.setattr(make, "install", lambda root, extras: None)
+    monkeypatch.setattr(make, "simulate", lambda root: None)
+    monkeypatch.setattr(make, "build_book", fail)
+    monkeypatch.setattr(make, "serve", lambda *_: served.append("yes") or 0)
+    assert 0 == make.main(["start", "--no-browser"], project)
+    assert ["yes"] == served
+    assert "The labs work without it." in capsys.readouterr().out
+    assert 1 == make.main(["build"], project)
+
+
 # Students' files
 
 
