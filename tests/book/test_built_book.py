@@ -1,6 +1,7 @@
 """The built book as a reader meets it: in a real browser, offline, by keyboard, in the dark, on a phone."""
 
 import re
+import shutil
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -19,6 +20,7 @@ WRITTEN = [TOC["root"], *(entry["file"] for part in TOC["parts"] for entry in pa
 PAGES = [*WRITTEN, "search", "genindex"]
 CHAPTER = "02_tensor_computations"
 TOY = conv("toy", M=2, C=2, P=2, Q=3, R=2, S=2)
+IN_JUPYTERLAB = "../../lab/tree/01_convolution/01_convolution.ipynb"
 LAB_SECTIONS = "shapes stride-padding groups fc counting params-footprints attention".split()
 
 # Independent of the simulator: AlexNet's layers (Krizhevsky 2012, two groups), MACs, weights, outputs.
@@ -145,7 +147,7 @@ def test_the_chapter_has_formulas_at_all(html: Path) -> None:
 @pytest.mark.parametrize("name", PAGES)
 def test_internal_links_and_anchors_lead_somewhere(name: str, html: Path) -> None:
     here, dead = elements(html, name), []
-    for link in here.values("href", "src"):
+    for link in here.values("href", "src") - {IN_JUPYTERLAB}:
         parts = urlsplit(link)
         if parts.scheme or link in ("", "#"):
             continue
@@ -213,6 +215,18 @@ def test_the_page_of_assumptions_shows_what_the_command_prints(html: Path, capsy
     printed = capsys.readouterr().out.strip()
     shown = re.sub(r"<[^>]+>", "", (html / "assumptions.html").read_text())
     assert printed in shown
+
+
+@pytest.mark.browser
+def test_the_link_to_the_lab_shows_where_jupyterlab_serves_the_book(browser: Any, html: Path, tmp_path: Path) -> None:
+    assert (BOOK.parent / "labs/01_convolution/lab.py").exists()
+    shutil.copytree(html, tmp_path / "static/html", ignore=shutil.ignore_patterns("mathjax"))
+    for folder, shown in ((tmp_path / "static/html", False), (tmp_path, True)):
+        with page(browser=browser) as tab, serve(folder) as url:
+            tab.goto(f"{url}/{'static/html/' if shown else ''}{CHAPTER}.html")
+            link = tab.locator("a.in-jupyterlab")
+            assert link.get_attribute("href") == IN_JUPYTERLAB
+            assert link.is_visible() == shown
 
 
 @pytest.mark.browser
