@@ -568,7 +568,7 @@ GROUPED = Question(
         Case((numbered(4, 3, 1, 2), 2), "two groups"),
         Case((numbered(3, 1, 2, 2), 3), "depthwise"),
         Case((numbered(2, 3, 1, 2), 1), "a single group"),
-        Case((numbered(6, 2, 1, 1), 3), "more than two groups"),
+        Case((numbered(9, 2, 1, 1), 3), "more than two groups"),
     ),
     hidden=hidden_groups,
     tolerance=1e-6,
@@ -630,7 +630,7 @@ def layer(N, C, H, W, M, R, S, stride=1, pad=0, G=1, bias=True) -> Layer:
 
 
 TINY = layer(N=1, C=3, H=4, W=5, M=2, R=3, S=2)
-SMALL = layer(N=2, C=4, H=5, W=7, M=6, R=2, S=3, stride=2, pad=1, G=2)
+SMALL = layer(N=2, C=4, H=5, W=10, M=6, R=2, S=4, stride=3, pad=1, G=2)
 CONV2 = layer(N=4, C=96, H=27, W=27, M=256, R=5, S=5, pad=2, G=2)
 DEPTHWISE = layer(N=1, C=32, H=112, W=96, M=32, R=3, S=3, stride=2, pad=1, G=32, bias=False)
 SHORTCUT = layer(N=2, C=6, H=8, W=6, M=4, R=1, S=1, stride=2, bias=False)
@@ -651,7 +651,7 @@ def hidden_layers(rng: Rng) -> list[Case]:
     kinds = [case.kind for case in LAYERS]
     fresh = (
         layer(1, c, 4 + h, 7 + w, m, 3, 2),
-        layer(n, g * c, 6 + h, 9 + w, g * m, 3, 4, stride=2, pad=1, G=g),
+        layer(n, g * c, 3 * h + 3, 3 * w + 4, g * m, 3, 4, stride=3, pad=1, G=g),
         layer(n, 384, 13, 13, 256, 3, 3, pad=1, G=2),
         layer(1, 4 * c, 10 + h, 8 + w, 4 * c, 5, 3, stride=2, pad=2, G=4 * c, bias=False),
         layer(n, c, 9 + h, 5 + w, m, 1, 1, stride=2 + n % 2, bias=False),
@@ -662,6 +662,7 @@ def hidden_layers(rng: Rng) -> list[Case]:
         Case((layer(1, 1, 1, 1, 1, 1, 1),), "a single word"),
         Case((layer(n, 2 * g, 7, 9, 4 * g, 3, 1, G=2 * g),), "depthwise with two outputs per channel"),
         Case((layer(2, 3, 10, 11, m, 2, 1, stride=3),), "a stride larger than the filter"),
+        Case((layer(1, c, 2 * h + 4, 2 * w + 5, m, 3, 4, stride=2),), "rows and columns left over at the end"),
         Case((layer(1, c, 12, 7, m, 3, 3, stride=2, pad=2),), "more padding than a filter needs"),
         Case((layer(2, 64, 56, 48, 128, 3, 3, stride=2, pad=1),), "stride 2 on even sizes"),
     ]

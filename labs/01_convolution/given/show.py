@@ -26,6 +26,9 @@ LOOKS = {
 }
 
 
+MOST_LINES = 40
+
+
 @dataclass(frozen=True)
 class Table:
     """A caption, names of columns, and rows of (name, cells); a cell is (text, look)."""
@@ -79,6 +82,10 @@ def picture(draw):
             return draw(*args, **names)
         except CannotDraw as fault:
             return Picture(str(fault))
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as fault:
+            return Picture(
+                f"This picture cannot read your answer ({type(fault).__name__}: {fault}). The check says more."
+            )
 
     return drawn
 
@@ -90,6 +97,10 @@ def windows(output_shape, *, H, W, R, S, stride, pad):
     if not (isinstance(answer, tuple | list) and len(answer) == 2 and all(isinstance(x, Number) for x in answer)):
         raise CannotDraw(f"output_shape returned {answer!r}; the picture needs two numbers, (P, Q).")
     P, Q = answer
+    if max(P, Q) > MOST_LINES:
+        raise CannotDraw(
+            f"You say P = {P} and Q = {Q}; the picture holds {MOST_LINES} windows. Choose a smaller input."
+        )
     says = (
         f"You say P = {P} and Q = {Q}. x: a word under the filter, 0: a zero of the padding under the filter, "
         "!: the filter hangs over the edge. Could another window still fit after the last one?"
@@ -100,6 +111,8 @@ def windows(output_shape, *, H, W, R, S, stride, pad):
 @picture
 def taps(conv, *, H, W, R, S, stride, pad):
     """Which word of the filter each input word meets, for every output word: your conv, asked word by word."""
+    if R * S > 26:
+        raise CannotDraw(f"A filter of {R}x{S} has more words than the alphabet; choose a smaller one.")
     letters = "abcdefghijklmnopqrstuvwxyz"[: R * S]
     weights = np.arange(1.0, R * S + 1).reshape(1, 1, R, S)
     answers = {
@@ -159,7 +172,11 @@ def fc(fc_filter, conv, C, H, W):
         return Picture(f"{says} {fault}", tuple(grids))
     except (IndexError, ValueError) as fault:
         return Picture(f"{says} Your conv could not use this filter: {fault}", tuple(grids))
-    rows = [("your conv", ofmap.ravel()[:3]), ("weights @ ifmap", weights @ ifmap.ravel())]
+    if ofmap.shape != (1, 3, 1, 1):
+        return Picture(
+            f"{says} Your conv makes (1, 3, 1, 1) of it when it is right; it made {ofmap.shape}.", tuple(grids)
+        )
+    rows = [("your conv", ofmap.ravel()), ("weights @ ifmap", weights @ ifmap.ravel())]
     cells = tuple((name, tuple((f"{x:.4f}", "") for x in values)) for name, values in rows)
     return Picture(says, (*grids, Table("the layer's three outputs", ("m0", "m1", "m2"), cells)))
 
@@ -328,6 +345,11 @@ def _bar(share):
     return ("█" * max(1, round(30 * share)) if share > 0 else "").ljust(30)
 
 
+def _shade(share):
+    red, green, blue = (round(255 - share * (255 - full)) for full in (31, 95, 168))
+    return f"background:rgb({red},{green},{blue});color:{'#fff' if share > 0.84 else '#000'}"
+
+
 def _heading(scope, name):
     return f'<th scope="{scope}" style="padding:1px 5px">{html.escape(str(name))}</th>'
 
@@ -335,7 +357,7 @@ def _heading(scope, name):
 def _cell(cell):
     text, look = cell
     if isinstance(look, float):
-        look, style = "", f"background:rgba(31,95,168,{look:.2f});color:{'#fff' if look > 0.55 else 'inherit'}"
+        look, style = "", _shade(look)
     else:
         style = LOOKS[look]
     side = look if look in ("left", "right") else "center"
