@@ -69,6 +69,7 @@ import tomllib  # noqa: E402
 import urllib.error  # noqa: E402
 import urllib.request  # noqa: E402
 import webbrowser  # noqa: E402
+from contextlib import contextmanager  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent
@@ -175,6 +176,34 @@ def write_stamp(path, **facts):
     new = path.with_suffix(".new")
     new.write_text(json.dumps(facts, indent=1), encoding="utf-8")
     new.replace(path)
+
+
+def lock(file):
+    """Take the file for this process alone, if no other has it; it goes back when the process ends, however it ends."""
+    try:
+        if os.name == "nt":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+@contextmanager
+def alone(root):
+    """While inside, no other make.py builds in this folder; waits for one that does."""
+    (root / "build").mkdir(exist_ok=True)
+    with open(root / "build" / "lock", "a") as file:
+        if not lock(file):
+            say("Another make is at work in this folder; waiting for it.")
+            while not lock(file):
+                time.sleep(0.5)
+        yield
 
 
 # Running a program, with a sign of life
@@ -653,23 +682,26 @@ def run_tests(root, options):
 # The verbs
 
 
-def build(root, extras=("course",)):
+def build(root, extras=("course",), book=None):
     """All but serving."""
-    install(root, extras)
-    simulate(root)
-    build_book(root)
-    release_labs(root)
+    with alone(root):
+        install(root, extras)
+        simulate(root)
+        (book or build_book)(root)
+        release_labs(root)
 
 
-def do_start(root, args):
-    """Set up, simulate, build, then serve JupyterLab; without a book, if that is all that fails."""
-    install(root, ["course"])
-    simulate(root)
+def book_or_not(root):
+    """Build the book; where that fails, say so and go on."""
     try:
         build_book(root)
     except Trouble as trouble:
         say("\n%s\n\nThe labs work without it.\n" % trouble)
-    release_labs(root)
+
+
+def do_start(root, args):
+    """Set up, simulate, build, then serve JupyterLab; without a book, if that is all that fails."""
+    build(root, book=book_or_not)
     return serve(root, args.port, not args.no_browser)
 
 
@@ -688,7 +720,8 @@ def do_test(root, args):
 
 def do_check(root, args):
     """The quick checks and tests, for use all day."""
-    install(root, ("course", "test"))
+    with alone(root):
+        install(root, ("course", "test"))
     return run_tests(root, ["-q", "-m", QUICK] + args.options)
 
 

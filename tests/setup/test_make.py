@@ -377,6 +377,17 @@ def test_a_folder_that_cannot_be_written_is_told_plainly(number, says, project, 
     assert says in capsys.readouterr().out
 
 
+def test_two_at_once_take_turns(project):
+    code = "import make, pathlib, sys, time\n"
+    code += f"with make.alone(pathlib.Path({str(project)!r})):\n"
+    code += "    print('in', flush=True)\n    time.sleep(1)\n    print('out')"
+    first, second = (
+        subprocess.Popen([sys.executable, "-u", "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in "ab"
+    )
+    said = sorted([first.communicate(timeout=20)[0], second.communicate(timeout=20)[0]], key=len)
+    assert ["in\nout\n", "Another make is at work in this folder; waiting for it.\nin\nout\n"] == said
+
+
 def test_ctrl_c_ends_the_step_that_runs(project):
     code = "import make, pathlib, sys\n"
     code += "sleep = [sys.executable, '-c', 'import time; time.sleep(60)']\n"
