@@ -170,8 +170,6 @@ def fc(fc_filter, conv, C, H, W):
         ofmap = _ofmap(conv, ifmap, np.asarray(_ask(fc_filter, weights, C, H, W)), np.zeros(3), 1, 0)
     except CannotDraw as fault:
         return Picture(f"{says} {fault}", tuple(grids))
-    except (IndexError, ValueError) as fault:
-        return Picture(f"{says} Your conv could not use this filter: {fault}", tuple(grids))
     if ofmap.shape != (1, 3, 1, 1):
         return Picture(
             f"{says} Your conv makes (1, 3, 1, 1) of it when it is right; it made {ofmap.shape}.", tuple(grids)
