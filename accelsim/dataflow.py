@@ -371,44 +371,50 @@ def _windows(rank: Rank, moves: list[_Moves]) -> tuple[int, int]:
     """For an axis of several dimensions: the points of all tiles now, and those that stay put."""
     tile = stay = 0
     coefficients = tuple(coefficient for _, coefficient in rank.terms)
-    boxes = tuple((move.walk.offsets, move.walk.extent) for move in moves)
+    tiles = tuple((move.walk.offsets, move.walk.extent) for move in moves)
     for combination in product(*(move.moves.items() for move in moves)):
         times = math.prod(times for _, times in combination)
-        here, kept = _axis(coefficients, boxes, tuple(move for move, _ in combination))
+        left = tuple((now, before) for (now, before, _), _ in combination)
+        shift = sum(c * shift for c, ((_, _, shift), _) in zip(coefficients, combination, strict=True))
+        here, kept = window(coefficients, tiles, left, shift)
         tile, stay = tile + times * here, stay + times * kept
     return tile, stay
 
 
 @lru_cache(maxsize=65536)
-def _axis(
+def window(
     coefficients: tuple[int, ...],
     tiles: tuple[tuple[tuple[int, ...], int], ...],
-    moves: tuple[Move, ...],
+    left: tuple[tuple[int, int], ...],
+    shift: int,
 ) -> tuple[int, int]:
-    """Points in the union of the instances' tiles on one axis, and how many of them no instance has to fill."""
-    if len(coefficients) == 1:
-        return _single(*tiles[0], *moves[0])
-    shifts = [c * shift for c, (_, _, shift) in zip(coefficients, moves, strict=True)]
-    base = max(0, sum(shifts))
-    union = missing = 0
+    """Points in the union of the copies' tiles on an axis of several dimensions, and how many none has to fill.
+
+    tiles: by dimension, where the copies start and the iterations of a tile. left: by dimension, the iterations
+    left in the layer now and before. shift: how far the axis has moved. Three rows kept of a window of four:
+
+    >>> window((1, 1), (((0,), 2), ((0,), 3)), ((9, 9), (9, 9)), 1)
+    (4, 3)
+    """
+    base, union, missing = max(0, shift), 0, 0
     for offsets in product(*(offsets for offsets, _ in tiles)):
         at = base + sum(c * offset for c, offset in zip(coefficients, offsets, strict=True))
         now, before = (
             box_mask(
                 tuple(
-                    (c, max(0, min(move[side] - offset, extent)))
-                    for c, move, offset, (_, extent) in zip(coefficients, moves, offsets, tiles, strict=True)
+                    (c, max(0, min(rest[side] - offset, extent)))
+                    for c, rest, offset, (_, extent) in zip(coefficients, left, offsets, tiles, strict=True)
                 )
             )
             for side in (0, 1)
         )
         union |= now << at
-        missing |= (now << at) & ~(before << (at - sum(shifts)))
+        missing |= (now << at) & ~(before << (at - shift))
     return union.bit_count(), union.bit_count() - missing.bit_count()
 
 
 def _single(offsets: tuple[int, ...], extent: int, now: int, before: int, shift: int) -> tuple[int, int]:
-    """`_axis` for an axis of one dimension: tiles of different instances never overlap."""
+    """`window` for an axis of one dimension: tiles of different copies never overlap."""
     size = stay = 0
     for offset in offsets:
         here = max(0, min(now - offset, extent))

@@ -1,0 +1,491 @@
+"""Many mappings at once: the counts, costs and faults of `dataflow`, `energy`, `latency` and `problems` as arrays.
+
+A `Batch` holds mappings of one layer as whole numbers: how each level splits each dimension over time and over its
+array, and in which order its temporal loops run. Where all factors divide (`product of bounds == size`) every tile
+is full, and the sums of `dataflow` become products, except along the sliding windows of an input; those are looked
+up in tables that the scalar code fills, one entry per distinct window. Other mappings are refused here as "factors";
+use `evaluate` for them.
+
+>>> from accelsim import catalog, conv
+>>> layer = conv("c", M=8, C=4, P=6, R=3)
+>>> batch = sample(layer, catalog.eyeriss(), 1000, seed=1)
+>>> costs = evaluate_batch(layer, catalog.eyeriss(), batch)
+>>> costs.energy.shape, bool(0 < costs.valid.mean() < 1)
+((1000,), True)
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Mapping as Sizes
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accelsim.arch import Arch
+from accelsim.dataflow import Key, window
+from accelsim.errors import MappingError
+from accelsim.mapping import Loop, Mapping, Stage
+from accelsim.workload import Layer, Rank, Tensor
+
+Numbers = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+Rows = NDArray[np.intp]
+EXACT = 2**50  # float64 holds whole numbers up to 2**53; no count exceeds four times the MACs
+NONE: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Mappings of one layer: arrays of shape (levels, dimensions, mappings), outermost level first.
+
+    time, x, y: bounds of each level's temporal and spatial loops. order: the place of each dimension's temporal
+    loop within its level, 0 outermost. At each level temporal loops stand outside spatial ones, x outside y.
+    keeps: the tensors kept at each level (None: all), the same for all mappings.
+    """
+
+    levels: tuple[str, ...]
+    dims: tuple[str, ...]
+    time: NDArray[np.integer]
+    x: NDArray[np.integer]
+    y: NDArray[np.integer]
+    order: NDArray[np.integer]
+    keeps: tuple[tuple[str, ...] | None, ...]
+
+    def __len__(self) -> int:
+        return int(self.time.shape[2])
+
+    def part(self, start: int, stop: int) -> Batch:
+        """The mappings from `start` to before `stop`."""
+        time, x, y, order = (array[:, :, start:stop] for array in (self.time, self.x, self.y, self.order))
+        return Batch(self.levels, self.dims, time, x, y, order, self.keeps)
+
+    def mapping(self, index: int) -> Mapping:
+        """One of the mappings as a value; loops of bound 1 are left out."""
+        stages = []
+        for at, (level, keeps) in enumerate(zip(self.levels, self.keeps, strict=True)):
+            order = np.argsort(self.order[at, :, index], kind="stable")
+            loops = [(self.dims[d], int(self.time[at, d, index]), "") for d in order]
+            for axis, bounds in (("x", self.x), ("y", self.y)):
+                loops += [(dim, int(bounds[at, d, index]), axis) for d, dim in enumerate(self.dims)]
+            stages.append(Stage(level, tuple(Loop(*loop) for loop in loops if loop[1] > 1), keeps))
+        return Mapping(tuple(stages))
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What each mapping of a batch costs: arrays over mappings, in the units of `Report`.
+
+    Where `valid` is False the numbers mean nothing; `reasons` says why, by reason, as flags.
+    """
+
+    reads: dict[Key, Numbers]
+    writes: dict[Key, Numbers]
+    energy: Numbers
+    cycles: Numbers
+    active: Numbers
+    valid: Flags
+    reasons: dict[str, Flags]
+
+
+def evaluate_batch(layer: Layer, arch: Arch, batch: Batch, chunk: int = 4096) -> Costs:
+    """Count and price every mapping of a batch; a few thousand at a time, so that they stay in the cache.
+
+    Raises `MappingError` if the batch does not have the layer's dimensions and the machine's levels.
+    """
+    _refuse(layer, arch, batch)
+    windows = {rank: _Windows(rank, layer) for tensor in layer.tensors for rank in tensor.ranks if len(rank.terms) > 1}
+    starts = range(0, max(len(batch), 1), chunk)
+    parts = [_Chunk(layer, arch, batch.part(start, start + chunk), windows).costs() for start in starts]
+    return Costs(
+        {key: np.concatenate([part.reads[key] for part in parts]) for key in parts[0].reads},
+        {key: np.concatenate([part.writes[key] for part in parts]) for key in parts[0].writes},
+        np.concatenate([part.energy for part in parts]),
+        np.concatenate([part.cycles for part in parts]),
+        np.concatenate([part.active for part in parts]),
+        np.concatenate([part.valid for part in parts]),
+        {why: np.concatenate([part.reasons[why] for part in parts]) for why in parts[0].reasons},
+    )
+
+
+def sample(
+    layer: Layer, arch: Arch, count: int, seed: int, keeps: Sequence[tuple[str, ...] | None] | None = None
+) -> Batch:
+    """Random mappings whose factors divide: each prime factor of each dimension goes to a random loop.
+
+    Not every one fits: `Costs.valid` tells. Spatial loops appear only on axes that the machine has.
+    """
+    random = np.random.default_rng(seed)
+    depth, dims = len(arch.levels), tuple(layer.dims)
+    slots = [(0, at) for at in range(depth)]
+    slots += [(axis, at) for at, level in enumerate(arch.levels) for axis in (1, 2) if level.fanout[axis - 1] > 1]
+    bounds = np.ones((3, depth, len(dims), count), dtype=np.int64)
+    for d, size in enumerate(layer.dims.values()):
+        for prime in _primes(size):
+            chosen = random.integers(len(slots), size=count)
+            for index, (kind, at) in enumerate(slots):
+                bounds[kind, at, d, chosen == index] *= prime
+    order = np.argsort(random.random((depth, len(dims), count)), axis=1).astype(np.int8)
+    kept = tuple(keeps) if keeps is not None else (None,) * depth
+    time, x, y = bounds
+    return Batch(tuple(level.name for level in arch.levels), dims, time, x, y, order, kept)
+
+
+def _primes(size: int) -> Iterator[int]:
+    factor = 2
+    while factor * factor <= size:
+        while size % factor == 0:
+            yield factor
+            size //= factor
+        factor += 1
+    if size > 1:
+        yield size
+
+
+def _refuse(layer: Layer, arch: Arch, batch: Batch) -> None:
+    faults = []
+    if batch.dims != tuple(layer.dims):
+        faults.append(f"the batch has dimensions {' '.join(batch.dims)}, the layer {' '.join(layer.dims)}")
+    names = tuple(level.name for level in arch.levels)
+    if batch.levels != names:
+        faults.append(f"the batch has levels {' '.join(batch.levels)}, the machine {' '.join(names)}")
+    elif batch.keeps[0] is not None and {t.name for t in layer.tensors} - set(batch.keeps[0]):
+        faults.append(f"the outermost level {batch.levels[0]} must keep every tensor")
+    if layer.macs > EXACT:
+        faults.append(f"{layer.macs} MACs: counts beyond 2^50 are not exact in a batch; use evaluate")
+    if faults:
+        raise MappingError(f"{layer.name} on {arch.name}: " + "\n  ".join(faults))
+
+
+class _Windows:
+    """Sizes of the windows of one axis, and what stays of them after a shift; filled as they are met."""
+
+    def __init__(self, rank: Rank, layer: Layer) -> None:
+        self.coefficients = tuple(c for _, c in rank.terms)
+        self.span = rank.extent(layer.dims) - 1
+        self.found: dict[tuple[tuple[tuple[int, ...], int], ...], int] = {}
+        self.size = np.empty(0)
+        self.stay = np.empty((0, 2 * self.span + 1))
+        self.tiles: list[tuple[tuple[tuple[int, ...], int], ...]] = []
+
+    def identify(self, columns: list[list[Numbers]]) -> Rows:
+        """A number for each mapping's window. columns: by dimension, extent and then (copies, step) pairs."""
+        flat = [column.astype(np.int64) for part in columns for column in part]
+        if (self.span + 2) ** len(flat) < 2**63:
+            key = flat[0]
+            for column in flat[1:]:
+                key = key * (self.span + 2) + column
+            _, first, index = np.unique(key, return_index=True, return_inverse=True)
+        else:
+            _, first, index = np.unique(np.stack(flat), axis=1, return_index=True, return_inverse=True)
+        numbers = [self._number([[int(column[at]) for column in part] for part in columns]) for at in first]
+        self._grow()
+        return np.array(numbers, dtype=np.intp)[index]
+
+    def _number(self, columns: list[list[int]]) -> int:
+        tiles = tuple((_offsets(part[1:]), part[0]) for part in columns)
+        if tiles not in self.found:
+            self.found[tiles] = len(self.tiles)
+            self.tiles.append(tiles)
+        return self.found[tiles]
+
+    def _grow(self) -> None:
+        fresh = self.tiles[len(self.size) :]
+        sizes = [float(window(self.coefficients, tiles, self._left(tiles), 0)[0]) for tiles in fresh]
+        self.size = np.append(self.size, sizes)
+        self.stay = np.vstack([self.stay, np.full((len(fresh), 2 * self.span + 1), np.nan)])
+
+    def stays(self, windows: Rows, shift: Numbers) -> Numbers:
+        """Points of each window that no copy has to fill after the axis moves by `shift`."""
+        column = shift.astype(np.int64) + self.span
+        kept = self.stay[windows, column]
+        missing = np.flatnonzero(np.isnan(kept))
+        if missing.size:
+            for number, at in {*zip(windows[missing].tolist(), column[missing].tolist(), strict=True)}:
+                tiles = self.tiles[number]
+                self.stay[number, at] = window(self.coefficients, tiles, self._left(tiles), at - self.span)[1]
+            kept = self.stay[windows, column]
+        return kept
+
+    @staticmethod
+    def _left(tiles: tuple[tuple[tuple[int, ...], int], ...]) -> tuple[tuple[int, int], ...]:
+        return tuple((offsets[-1] + extent,) * 2 for offsets, extent in tiles)
+
+
+def _offsets(pairs: list[int]) -> tuple[int, ...]:
+    """Where the copies start, from (copies, step) pairs."""
+    starts: tuple[int, ...] = (0,)
+    for copies, step in zip(pairs[::2], pairs[1::2], strict=True):
+        starts = tuple(at + i * step for at in starts for i in range(copies))
+    return tuple(sorted(starts))
+
+
+class _Chunk:
+    """A few thousand mappings that are worked out together; arrays by level and dimension, over mappings."""
+
+    def __init__(self, layer: Layer, arch: Arch, batch: Batch, windows: dict[Rank, _Windows]) -> None:
+        self.layer, self.arch, self.keeps, self.windows = layer, arch, batch.keeps, windows
+        self.depth, self.dims, self.count = len(arch.levels), tuple(layer.dims), len(batch)
+        self.bounds = [np.asarray(array, dtype=np.float64) for array in (batch.time, batch.x, batch.y)]
+        sizes = np.array(list(layer.dims.values()), dtype=np.float64)
+        whole = np.prod(np.stack([array.prod(axis=0) for array in self.bounds]), axis=0)
+        self.divides = (whole == sizes[:, None]).all(axis=0)
+        self.wide = {
+            f"fanout {level.name} {axis}": self.bounds[1 + index][at].prod(axis=0) > level.fanout[index]
+            for at, level in enumerate(arch.levels)
+            for index, axis in enumerate("xy")
+        }
+        for array in self.bounds:
+            array[:, :, ~self.divides] = 1
+        self.bounds[0][0][:, ~self.divides] = sizes[:, None]
+        self.time = [dict(zip(self.dims, array, strict=True)) for array in self.bounds[0]]
+        self.space = [dict(zip(self.dims, x * y, strict=True)) for x, y in zip(*self.bounds[1:], strict=True)]
+        self.order = [dict(zip(self.dims, array, strict=True)) for array in np.asarray(batch.order)]
+        self.busy = [{dim: bool((bound > 1).any()) for dim, bound in level.items()} for level in self.time]
+        ones = np.ones(self.count)
+        self.extent = [dict.fromkeys(self.dims, ones)]
+        for level in range(self.depth - 1, -1, -1):
+            below = self.extent[0]
+            here = {dim: below[dim] * self.time[level][dim] * self.space[level][dim] for dim in self.dims}
+            self.extent.insert(0, here)
+
+    def chain(self, tensor: Tensor) -> list[int]:
+        return [at for at, kept in enumerate(self.keeps) if kept is None or tensor.name in kept]
+
+    def step(self, level: int, dim: str) -> Numbers:
+        """How far one iteration of a temporal loop moves."""
+        return self.space[level][dim] * self.extent[level + 1][dim]
+
+    def product(self, factors: Iterable[Numbers | float]) -> Numbers:
+        total = np.ones(self.count)
+        for factor in factors:
+            total = total * factor
+        return total
+
+    def copies(self, dims: Iterable[str], levels: Iterable[int]) -> Numbers:
+        """Copies that the spatial loops over some dimensions make, at some levels."""
+        return self.product(self.space[level][dim] for level in levels for dim in dims)
+
+    def steps_until(self, child: int, relevant: Sequence[str], others: Sequence[str]) -> Numbers:
+        """Product of the loops over `others` that stand outside the innermost loop over `relevant`, above a level."""
+        total, inside = np.ones(self.count), np.zeros(self.count, dtype=bool)
+        for level in range(child - 1, -1, -1):
+            innermost = self.innermost(level, relevant)
+            for dim in others:
+                if self.busy[level][dim]:
+                    counted = inside | (self.order[level][dim] < innermost)
+                    total *= np.where(counted, self.time[level][dim], 1.0)
+            inside |= innermost >= 0
+        return total
+
+    def innermost(self, level: int, relevant: Sequence[str]) -> NDArray[np.int8]:
+        """The place of the innermost loop over one of these dimensions at a level, -1 if none moves."""
+        found = np.full(self.count, -1, dtype=np.int8)
+        for dim in relevant:
+            if self.busy[level][dim]:
+                found = np.maximum(found, np.where(self.time[level][dim] > 1, self.order[level][dim], -1))
+        return found
+
+    def moved(self, tensor: Tensor, parent: int, child: int, shared: frozenset[int]) -> Numbers:
+        """`dataflow`'s sum of the points that enter the tiles of `child`, unions across `shared` levels."""
+        slides = [rank for rank in tensor.ranks if len(rank.terms) > 1]
+        soft = tuple(dict.fromkeys(dim for rank in slides for dim, _ in rank.terms))
+        hard = tuple(dim for dim in tensor.dims if dim not in soft)
+        rest = tuple(dim for dim in self.dims if dim not in tensor.dims)
+        union = frozenset(level for level in shared if parent <= level < child)
+        apart = [level for level in range(child) if level not in union]
+        total = self.copies((*rest, *soft), apart) * math.prod(self.layer.dims[dim] for dim in hard)
+        if not slides:
+            return total * self.steps_until(child, tensor.dims, rest)
+        return total * self.slid(slides, child, union, hard, (*rest, *soft))
+
+    def boxes(self, rank: Rank, child: int, union: frozenset[int]) -> tuple[_Windows, Rows]:
+        columns = []
+        for dim, _ in rank.terms:
+            pairs = [(self.space[level][dim], self.extent[level + 1][dim]) for level in sorted(union)]
+            columns.append([self.extent[child][dim], *(column for pair in pairs for column in pair)])
+        table = self.windows[rank]
+        return table, table.identify(columns)
+
+    def slid(
+        self, slides: list[Rank], child: int, union: frozenset[int], hard: Sequence[str], others: Sequence[str]
+    ) -> Numbers:
+        """Window tiles entering: all of it when a `hard` loop moved, else what a step of one of `others` uncovers."""
+        boxes = [self.boxes(rank, child, union) for rank in slides]
+        size = self.product(table.size[ids] for table, ids in boxes)
+        total = size * self.steps_until(child, hard, others)
+        before = [np.ones(self.count)]
+        for level in range(child):
+            before.append(before[-1] * self.product(self.time[level][dim] for dim in others))
+        closed = np.zeros(self.count, dtype=bool)
+        back = {dim: np.zeros(self.count) for rank in slides for dim, _ in rank.terms}
+        for level in range(child - 1, -1, -1):
+            innermost = self.innermost(level, hard)
+            for dim in others:
+                if self.busy[level][dim]:
+                    carries = ~closed & (self.order[level][dim] > innermost) & (self.time[level][dim] > 1)
+                    rows = np.flatnonzero(carries)
+                    shift, times = self.carried_by(dim, level, rows, back, others)
+                    stay = _stay(slides, boxes, rows, shift)
+                    total[rows] += times * before[level][rows] * (size[rows] - stay)
+            for dim in back:
+                back[dim] = back[dim] + (self.time[level][dim] - 1) * self.step(level, dim)
+            closed |= innermost >= 0
+        return total
+
+    def carried_by(
+        self, carry: str, level: int, rows: Rows, back: dict[str, Numbers], others: Sequence[str]
+    ) -> tuple[dict[str, Numbers], Numbers]:
+        """When one loop of a level goes on by one and those inside it return to 0: the shift of each dimension.
+
+        `back` holds how far the levels below return. Beside it, how often this happens per step of those above.
+        """
+        place = self.order[level][carry][rows]
+        times = self.time[level][carry][rows] - 1
+        shift = {dim: -moved[rows] for dim, moved in back.items()}
+        for dim in others:
+            if dim == carry or not self.busy[level][dim]:
+                continue
+            bound, inside = self.time[level][dim][rows], self.order[level][dim][rows] > place
+            times = times * np.where(inside, 1.0, bound)
+            if dim in shift:
+                shift[dim] = shift[dim] - np.where(inside, (bound - 1) * self.step(level, dim)[rows], 0.0)
+        if carry in shift:
+            shift[carry] = shift[carry] + self.step(level, carry)[rows]
+        return shift, times
+
+    def requested(self, tensor: Tensor, level: int, shared: frozenset[int]) -> Numbers:
+        """Words the MACs ask of the innermost level that keeps a tensor."""
+        union = frozenset(at for at in shared if at >= level)
+        soft = [dim for rank in tensor.ranks if len(rank.terms) > 1 for dim, _ in rank.terms]
+        together = self.copies([dim for dim in self.dims if dim in soft or dim not in tensor.dims], union)
+        boxes = [self.boxes(rank, self.depth, union) for rank in tensor.ranks if len(rank.terms) > 1]
+        return self.product(table.size[ids] for table, ids in boxes) * (self.layer.macs / together)
+
+    def costs(self) -> Costs:
+        names = [level.name for level in self.arch.levels]
+        keys = [(name, tensor.name) for name in names for tensor in self.layer.tensors]
+        self.reads = {key: np.zeros(self.count) for key in keys}
+        self.writes = {key: np.zeros(self.count) for key in keys}
+        self.carried = {key: np.zeros(self.count) for key in keys}
+        for tensor in self.layer.tensors:
+            (self.output if tensor.output else self.operand)(tensor, names)
+        active = self.copies(self.dims, range(self.depth))
+        reasons = self.reasons()
+        valid = ~np.logical_or.reduce(list(reasons.values()))
+        return Costs(self.reads, self.writes, self.energy(), self.cycles(), active, valid, reasons)
+
+    def shared(self, switch: str) -> frozenset[int]:
+        return frozenset(at for at, level in enumerate(self.arch.levels) if getattr(level, switch))
+
+    def links(self, first: int, end: int) -> list[int]:
+        return [level for level in range(first, end) if self.arch.levels[level].link]
+
+    def operand(self, tensor: Tensor, names: list[str]) -> None:
+        chain, shared = self.chain(tensor), self.shared("multicast")
+        for parent, child in pairwise(chain):
+            filled = self.moved(tensor, parent, child, NONE)
+            spread = any((self.space[level][dim] > 1).any() for level in range(parent, child) for dim in self.dims)
+            self.writes[names[child], tensor.name] += filled
+            self.reads[names[parent], tensor.name] += self.moved(tensor, parent, child, shared) if spread else filled
+            for level in self.links(parent, child):
+                below = frozenset(at for at in shared if level < at < child)
+                self.carried[names[level], tensor.name] += self.moved(tensor, parent, child, below) if below else filled
+        last = chain[-1]
+        self.reads[names[last], tensor.name] += self.requested(tensor, last, shared)
+        for level in self.links(last, self.depth):
+            below = frozenset(at for at in shared if at > level)
+            self.carried[names[level], tensor.name] += self.requested(tensor, last, below)
+
+    def output(self, tensor: Tensor, names: list[str]) -> None:
+        chain, shared = self.chain(tensor), self.shared("reduction")
+        every = frozenset(range(self.depth))
+        fresh: Numbers = np.full(self.count, float(math.prod(self.layer.dims[dim] for dim in tensor.dims)))
+        for parent, child in pairwise(chain):
+            drained = self.moved(tensor, parent, child, NONE)
+            added = self.moved(tensor, parent, child, shared)
+            returned = self.moved(tensor, parent, child, every) - fresh
+            self.reads[names[child], tensor.name] += drained
+            self.writes[names[parent], tensor.name] += added
+            self.reads[names[parent], tensor.name] += added - fresh
+            self.writes[names[child], tensor.name] += returned
+            for level in self.links(parent, child):
+                below = frozenset(at for at in shared if at > level)
+                self.carried[names[level], tensor.name] += self.moved(tensor, parent, child, below) + returned
+            fresh = drained - returned
+        last = chain[-1]
+        updates = self.requested(tensor, last, shared)
+        self.writes[names[last], tensor.name] += updates
+        self.reads[names[last], tensor.name] += updates - fresh
+        for level in self.links(last, self.depth):
+            below = frozenset(at for at in shared if at > level)
+            self.carried[names[level], tensor.name] += self.requested(tensor, last, below) + updates - fresh
+
+    def energy(self) -> Numbers:
+        total = np.full(self.count, self.layer.macs * float(self.arch.mac))
+        for level in self.arch.levels:
+            for tensor in self.layer.tensors:
+                key = (level.name, tensor.name)
+                total += self.reads[key] * level.read + self.writes[key] * level.write
+                if level.link:
+                    total += self.carried[key] * level.link
+        return total
+
+    def cycles(self) -> Numbers:
+        compute = self.product(bound for level in self.time for bound in level.values())
+        together, apart = compute, np.zeros(self.count)
+        for at, level in enumerate(self.arch.levels):
+            if level.bandwidth is not None:
+                keys = [(level.name, tensor.name) for tensor in self.layer.tensors]
+                words = np.sum([self.reads[key] + self.writes[key] for key in keys], axis=0)
+                needed = np.ceil(words / (level.bandwidth * self.copies(self.dims, range(at))))
+                if level.overlap:
+                    together = np.maximum(together, needed)
+                else:
+                    apart = apart + needed
+        return together + apart
+
+    def reasons(self) -> dict[str, Flags]:
+        full = {
+            f"capacity {level.name}": self.overflows(at, level.capacity)
+            for at, level in enumerate(self.arch.levels)
+            if level.capacity is not None
+        }
+        return {"factors": ~self.divides, **self.wide, **full}
+
+    def overflows(self, at: int, capacity: int | Sizes[str, int]) -> Flags:
+        """Where the tiles kept at a level need more words than it, or a partition of it, has."""
+        factor = 2 if self.arch.levels[at].double else 1
+        need = {t.name: factor * self.words(t, at) for t in self.layer.tensors if at in self.chain(t)}
+        if not isinstance(capacity, Sizes):
+            return np.asarray(sum(need.values(), np.zeros(self.count)) > capacity)
+        over = np.zeros(self.count, dtype=bool)
+        for name, words in need.items():
+            limit = capacity.get(name)
+            over |= words > (math.inf if limit is None else limit)
+        return over
+
+    def words(self, tensor: Tensor, at: int) -> Numbers:
+        """Words of a tensor's tile at a level."""
+        total = np.ones(self.count)
+        for rank in tensor.ranks:
+            if len(rank.terms) > 1:
+                table, ids = self.boxes(rank, at, NONE)
+                total = total * table.size[ids]
+            else:
+                total = total * self.extent[at][rank.terms[0][0]]
+        return total
+
+
+def _stay(slides: list[Rank], boxes: list[tuple[_Windows, Rows]], rows: Rows, shift: dict[str, Numbers]) -> Numbers:
+    """Points of the windows that stay in reach after a shift, for some of the mappings."""
+    total = np.ones(len(rows))
+    for rank, (table, ids) in zip(slides, boxes, strict=True):
+        moved = np.zeros(len(rows))
+        for dim, coefficient in rank.terms:
+            moved = moved + coefficient * shift[dim]
+        total = total * table.stays(ids[rows], moved)
+    return total
