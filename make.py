@@ -629,6 +629,10 @@ def serve(root, first_port, browser):
             if browser and has_screen():
                 webbrowser.open(page)
             child.wait()
+        except KeyboardInterrupt:
+            stop(child)
+            say("\nJupyterLab has stopped. Nothing is lost: your work is in work/.")
+            return 0
         finally:
             stop(child)
     raise Trouble("JupyterLab ended by itself; build/log/jupyterlab.txt may tell why.")
