@@ -79,7 +79,11 @@ def test_every_fault_of_a_page_is_named_and_there_is_no_book(small: Path) -> Non
 
 
 def test_the_whole_book_builds_with_the_network_closed(tmp_path: Path) -> None:
-    works = shutil.which("unshare") and shutil.which("ip") and subprocess.run([*CLOSED, "true"], capture_output=True).returncode == 0
+    works = (
+        shutil.which("unshare")
+        and shutil.which("ip")
+        and subprocess.run([*CLOSED, "true"], capture_output=True).returncode == 0
+    )
     need(bool(works), "unshare --net or ip does not work here: the closed build needs them")
     book = tmp_path / "book"
     shutil.copytree(BOOK, book)
