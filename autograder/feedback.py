@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from autograder.course import Course, write
+from autograder.course import Course, gradebook, write
 from autograder.errors import AutograderError
-from autograder.grade import ATTENTION, RESULT
+from autograder.grade import ATTENTION, RESULT, by_hand
 
 STYLE = """
 :root { color-scheme: light; }
@@ -21,6 +21,7 @@ h1 { font-size: 1.5rem; } h2 { font-size: 1.2rem; margin-top: 2rem; border-top: 
 table { border-collapse: collapse; margin: .75rem 0; }
 caption { text-align: left; font-weight: bold; padding-bottom: .25rem; }
 th, td { text-align: left; vertical-align: top; padding: .2rem 1rem .2rem 0; border-bottom: 1px solid #bbb; }
+tbody th { font-weight: 600; } .points tbody th { font-weight: normal; }
 td.number { text-align: right; font-variant-numeric: tabular-nums; }
 pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; font-size: .9rem; }
 .says { border-left: 4px solid #8a3c00; padding-left: 1rem; } .fault { border: 2px solid #8a3c00; padding: .5rem 1rem; }
@@ -32,29 +33,30 @@ def feedback(lab: str, course: Course, students: Sequence[str] | None = None, te
 
     Raises AutograderError when nobody is graded.
     """
-    results = _results(lab, course, students)
-    unreadable = 0
-    for path in results:
-        try:
-            result = json.loads(path.read_text("utf-8"))
-            page, plain = as_html(result), as_text(result)
-        except (OSError, ValueError, KeyError, TypeError, IndexError):
-            unreadable += 1
-            print(f"{path} cannot be read; grade this student again", file=sys.stderr)
-            continue
-        made = course.at("feedback", result["student"], lab) / f"{lab}.html"
-        write(made, page)
-        print(plain if text else made)
+    results, unreadable = _results(lab, course, students), 0
+    with gradebook(course) as book:
+        for student, path in results.items():
+            try:
+                result = json.loads(path.read_text("utf-8"))
+                result["by_hand"] = by_hand(book, lab, student)
+                page, plain = as_html(result), as_text(result)
+            except (OSError, ValueError, KeyError, TypeError, IndexError):
+                unreadable += 1
+                print(f"{path} cannot be read; grade this student again", file=sys.stderr)
+                continue
+            made = course.at("feedback", student, lab) / f"{lab}.html"
+            write(made, page)
+            print(plain if text else made)
     return ATTENTION if unreadable else 0
 
 
-def _results(lab: str, course: Course, students: Sequence[str] | None) -> list[Path]:
+def _results(lab: str, course: Course, students: Sequence[str] | None) -> dict[str, Path]:
     found = {p.parent.parent.name: p for p in sorted((course.root / "autograded").glob(f"*/{lab}/{RESULT}"))}
     if not found:
         raise AutograderError(f"nobody is graded yet in {course.root / 'autograded'}: autograder grade {lab}")
     if unknown := [name for name in students or () if name not in found]:
         raise AutograderError(f"not graded: {', '.join(unknown)}; graded are {', '.join(found)}")
-    return [path for name, path in found.items() if not students or name in students]
+    return {name: path for name, path in found.items() if not students or name in students}
 
 
 def next_step(item: dict[str, Any]) -> str:
@@ -79,7 +81,8 @@ def as_text(result: dict[str, Any]) -> str:
 
 
 def _text_lines(result: dict[str, Any]) -> Iterator[str]:
-    yield f"{result['title']}: {result['student']}, {result['points']:g} of {result['of']:g} points"
+    points = f"{result['points']:g} of {result['of']:g} points from the checks"
+    yield f"{result['title']}: {result['student']}, {points}"
     if result["fault"]:
         yield f"  Your notebook could not be graded: {result['fault']}."
     yield from (f"  Note: {note}" for note in result["notes"])
@@ -92,6 +95,14 @@ def _text_lines(result: dict[str, Any]) -> Iterator[str]:
         if item["mistake"]:
             yield f"  this looks like: {item['mistake']['name']}. {item['mistake']['says']}"
         yield f"  next: {next_step(item)}"
+    for row in result["by_hand"]:
+        yield ""
+        points = f"{_hand_points(row)} of {row['of']:g} points"
+        yield f"{row['name']}, graded by a person: {points}. {row['comment']}".rstrip()
+
+
+def _hand_points(row: dict[str, Any]) -> str:
+    return "not yet any" if row["points"] is None else f"{row['points']:g}"
 
 
 def as_html(result: dict[str, Any]) -> str:
@@ -112,7 +123,7 @@ def _e(text: Any) -> str:
 
 def _sections(result: dict[str, Any]) -> Iterator[str]:
     points = f"{result['points']:g} of {result['of']:g} points"
-    yield f"<p><strong>{points}</strong>, graded {_e(result['graded'][:10])}.</p>\n"
+    yield f"<p><strong>{points}</strong> from the checks, graded {_e(result['graded'][:10])}.</p>\n"
     if result["fault"]:
         yield (
             f'<p class="fault"><strong>Your notebook could not be graded:</strong> {_e(result["fault"])}. '
@@ -123,6 +134,18 @@ def _sections(result: dict[str, Any]) -> Iterator[str]:
     if result["items"]:
         yield _summary(result["items"])
     yield from (_item(item) for item in result["items"])
+    if result["by_hand"]:
+        yield _hand_table(result["by_hand"])
+
+
+def _hand_table(rows: Sequence[dict[str, Any]]) -> str:
+    body = "".join(
+        f'<tr><th scope="row">{_e(row["name"])}</th><td class="number">{_hand_points(row)}</td>'
+        f'<td class="number">{row["of"]:g}</td><td>{_e(row["comment"])}</td></tr>'
+        for row in rows
+    )
+    head = "<h2>Graded by a person</h2><p>For an item that stands above too, these points count instead.</p>"
+    return head + _table("Graded by a person", ("Item", "Points", "Of", "Comment"), body) + "\n"
 
 
 def _summary(items: Sequence[dict[str, Any]]) -> str:
@@ -183,9 +206,10 @@ def _parts(parts: Sequence[Sequence[Any]]) -> str:
         f'<tr><th scope="row">{_e(what)}</th><td class="number">{points:g}</td><td class="number">{of:g}</td></tr>'
         for what, points, of in parts
     )
-    return _table("Where the points come from", ("For", "Points", "Of"), rows)
+    return _table("Where the points come from", ("For", "Points", "Of"), rows, "points")
 
 
-def _table(caption: str, columns: Sequence[str], rows: str) -> str:
+def _table(caption: str, columns: Sequence[str], rows: str, look: str = "plain") -> str:
     head = "".join(f'<th scope="col">{name}</th>' for name in columns)
-    return f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    body = f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody>"
+    return f'<table class="{look}"><caption>{caption}</caption>{body}</table>'

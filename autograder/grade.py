@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
@@ -69,6 +70,10 @@ def grade(
 
 def _rung(unsandboxed: bool) -> Rung:
     rung = sandbox.best()
+    if os.name == "nt":
+        raise AutograderError(
+            "grading needs pipes and limits that Windows lacks: run it in WSL (Ubuntu, with bubblewrap)"
+        )
     if not rung.official and not unsandboxed:
         raise AutograderError(
             f"no sandbox holds on this machine, and students' code would run with your rights.\n  {sandbox.missing()}\n"
@@ -224,6 +229,23 @@ def _autograded_cell(cell: Submitted, number: int, known: Any, outputs: list[Any
         "source": "".join(known["source"]) if locked else cell.source,
     }
     return body | ({"execution_count": None, "outputs": outputs} if cell.kind == "code" else {})
+
+
+def by_hand(book: Any, lab: str, student: str) -> list[dict[str, Any]]:
+    """What a person graded or has still to grade: rows of name, points (None: not yet), of, comment."""
+    submission = book.find_submission(lab, student)
+    comments = {c.name: c.comment for n in submission.notebooks for c in n.comments if c.comment}
+    grades = [g for n in submission.notebooks for g in n.grades]
+    return [_hand_row(g, comments) for g in grades if _by_hand(g) or g.name in comments]
+
+
+def _by_hand(entry: Any) -> bool:
+    return entry.manual_score is not None or bool(entry.extra_credit) or entry.auto_score is None
+
+
+def _hand_row(entry: Any, comments: dict[str, str]) -> dict[str, Any]:
+    points = None if entry.auto_score is None and entry.manual_score is None else entry.score
+    return {"name": entry.name, "points": points, "of": entry.max_score, "comment": comments.get(entry.name, "")}
 
 
 def result(graded: Graded, lab: Lab) -> dict[str, Any]:

@@ -169,7 +169,7 @@ def scratch() -> Iterator[Path]:
 def missing() -> str:
     """Why bubblewrap does not hold here, and what to do; empty when it does."""
     if sys.platform != "linux":
-        return f"bubblewrap needs Linux, this is {sys.platform}: grade on a Linux machine or in a Linux container"
+        return f"bubblewrap needs Linux, this is {sys.platform}: grade on Linux, in a container, or in WSL on Windows"
     if not shutil.which("bwrap"):
         return (
             "bubblewrap is not installed: sudo apt install bubblewrap (Debian, Ubuntu) or sudo dnf install bubblewrap"
@@ -205,12 +205,15 @@ class Worker:
                 start_new_session=True,
             )
             stack.callback(self._end)
-            settings = {"uid": self.rung.uid(), "limits": self.limits.rlimits(), "copy_from": ""}
-            if self.rung.official:
-                settings["copy_from"] = SUBMISSION
-            self.exchange(settings, 60)
+            self.exchange(self._settings(), 60)
             self._stack = stack.pop_all()
         return self
+
+    def _settings(self) -> dict[str, Any]:
+        limits = self.limits.rlimits()
+        if not self.rung.official:  # there the limit would count all processes of the person who grades
+            del limits["RLIMIT_NPROC"]
+        return {"uid": self.rung.uid(), "limits": limits, "copy_from": SUBMISSION if self.rung.official else ""}
 
     def __exit__(self, *exc: object) -> None:
         self._stack.close()

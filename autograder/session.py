@@ -8,6 +8,7 @@ left out and the notebook is run again without it.
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -25,6 +26,8 @@ from autograder.worker import FORKLESS
 
 Started = AbstractContextManager[Worker]
 RESTARTS, DEATHS = 3, 2
+MOST_OUTPUT = 20_000_000
+GIVEN_UP = "not asked"
 NOT_ASKED = "no answer: the notebook could not be run up to here"
 
 
@@ -62,6 +65,7 @@ class Session:
     found: dict[str, tuple[Verdict, ...]] = field(default_factory=dict)
     predictions: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    output_size: int = 0
 
 
 def seed(lab: str, student: str) -> int:
@@ -124,8 +128,14 @@ def _converse(session: Session, lab: Lab, worker: Worker, limits: Limits, deadli
             _ask_item(session, items[cell.check], worker, limits, deadline)
     session.predictions = _predictions(worker)
     for item in lab.items:
-        if not all(v.right for v in session.found.get(item.name) or _unanswered(session, item)):
+        if _worth_asking_again(session.found.get(item.name, ())):
             _ask_item(session, item, worker, limits, deadline)
+
+
+def _worth_asking_again(found: Sequence[Verdict]) -> bool:
+    """Not when all is right, nor when calls that hang or exit used up their chances."""
+    given_up = any(v.outcome.fault.startswith(GIVEN_UP) for v in found)
+    return not found or not (given_up or all(v.right for v in found))
 
 
 def _run_cell(session: Session, number: int, worker: Worker, limits: Limits, deadline: float) -> None:
@@ -138,7 +148,9 @@ def _run_cell(session: Session, number: int, worker: Worker, limits: Limits, dea
         session.left_out.add(number)
         session.outputs[number] = [_said(f"This cell was left out: {gone}.\n")]
         raise WorkerGone(f"{gone}, in code cell {number + 1}; it was left out and the others were run again") from gone
-    session.outputs[number] = _outputs(reply)
+    session.output_size += len(json.dumps(outputs := _outputs(reply)))
+    left_out = [_said("The outputs from here on are left out: they are too large together.\n")]
+    session.outputs[number] = outputs if session.output_size < MOST_OUTPUT else left_out
 
 
 def _too_long(session: Session, limits: Limits) -> WorkerGone:
@@ -204,7 +216,7 @@ def _outcomes(
         left = min(limits.case_seconds, deadline - time.monotonic())
         if deaths >= DEATHS or left <= 0:
             why = "ended or hung its process twice" if deaths >= DEATHS else "had no time left"
-            yield Outcome(fault=f"not asked: {function}() {why}")
+            yield Outcome(fault=f"{GIVEN_UP}: {function}() {why}")
             continue
         outcome = copy.ask(function, case, left)
         deaths += not copy.open
@@ -222,6 +234,8 @@ class _Copy:
         if not self.open:
             reply = self._send({"do": "open"}, 10)
             self.open, self.forkless = True, reply.get("closed") == FORKLESS
+            if not self.forkless and "opened" not in reply:
+                raise WorkerGone("its copy ended before it was asked")
         message = {"do": "ask", "function": function, "args": encode(case.args), "seconds": seconds}
         return self._outcome(self._send(message, seconds + 5), function, seconds)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.errors import AutograderError
+from autograder.judge import show
 from autograder.lab import CHECK
 from autograder.sandbox import Limits
 
@@ -119,7 +120,9 @@ def copy_files(folder: Path, given: Path, target: Path, limits: Limits) -> list[
         if path.suffix == ".ipynb" or (path.is_dir() and not path.is_symlink()):
             continue
         if path.is_symlink() or not path.is_file() or path.stat().st_size > left:
-            notes.append(f"the file {path.relative_to(folder)} was left out: a link, no plain file, or too large")
+            notes.append(
+                f"the file {show(str(path.relative_to(folder)))} was left out: a link, no plain file, or too large"
+            )
             continue
         left -= path.stat().st_size
         _copy(path, target / path.relative_to(folder))

@@ -14,6 +14,7 @@ Asking a forked copy means that a call which hangs, exits or eats its memory cos
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -292,7 +293,8 @@ def _limit(name: str, value: int) -> None:
         return
     hard = resource.getrlimit(number)[1]
     bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
-    resource.setrlimit(number, (bound, bound))
+    with contextlib.suppress(OSError, ValueError):  # macOS knows some limits by name only
+        resource.setrlimit(number, (bound, bound))
 
 
 def _pipes() -> tuple[BinaryIO, BinaryIO]:

@@ -42,7 +42,9 @@ questions = (
         public=(Case((np.arange(5.0), np.array([1.0, 0.0, 2.0])), "a ramp"),),
         hidden=hidden_slide,
         mistakes=(
-            Mistake("kernel flipped", lambda a, w: slide(a, w[::-1]), "You convolved; networks correlate.", "2.1 Layers"),
+            Mistake(
+                "kernel flipped", lambda a, w: slide(a, w[::-1]), "You convolved; networks correlate.", "2.1 Layers"
+            ),
         ),
     ),
 )

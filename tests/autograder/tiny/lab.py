@@ -11,11 +11,13 @@ import numpy as np
 # %%
 predict("places", None)  # replace None by your number
 
+
 # %% nbgrader={"grade": false, "grade_id": "places_answer", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def places(length, width, stride):
     ### BEGIN SOLUTION
     return (length - width) // stride + 1
     ### END SOLUTION
+
 
 # %%
 try:
@@ -26,12 +28,14 @@ except NotImplementedError:
 # %% nbgrader={"grade": true, "grade_id": "places", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 check("places")
 
+
 # %% nbgrader={"grade": false, "grade_id": "slide_answer", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def slide(line, window):
     ### BEGIN SOLUTION
     n = places(len(line), len(window), 1)
     return np.array([np.dot(line[i : i + len(window)], window) for i in range(n)])
     ### END SOLUTION
+
 
 # %% nbgrader={"grade": true, "grade_id": "slide", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 check("slide")

@@ -3,6 +3,7 @@
 earns = {"slide": 0}
 told = {"slide": "kernel flipped"}
 
+
 # %% slide_answer
 def slide(line, window):
     return np.convolve(line, window, "valid")

@@ -3,6 +3,7 @@
 earns = {"places": 0, "slide": 0}
 told = {"places": "last place forgotten"}
 
+
 # %% places_answer
 def places(length, width, stride):
     return (length - width) // stride

@@ -3,6 +3,7 @@
 earns = {"places": 0.8}
 told = {"places": "stride left out"}
 
+
 # %% places_answer
 def places(length, width, stride):
     return length - width + 1

@@ -1,0 +1,100 @@
+"""The command: bad input is named with status 2, and never shows our traceback."""
+
+from __future__ import annotations
+
+import pytest
+
+from autograder import cli, sandbox
+from autograder import grade as grading
+
+
+@pytest.fixture(autouse=True)
+def _at_the_root(request, monkeypatch):
+    monkeypatch.chdir(request.config.rootpath)
+
+
+def refused(capsys, *arguments):
+    assert 2 == cli.main([str(a) for a in arguments])
+    said = capsys.readouterr().err
+    assert "Traceback" not in said
+    return said
+
+
+def test_help_says_what_the_commands_do(capsys):
+    with pytest.raises(SystemExit) as done:
+        cli.main(["--help"])
+    assert 0 == done.value.code
+    said = capsys.readouterr().out
+    for word in ("release", "grade", "feedback", "exit status", "labs/"):
+        assert word in said
+
+
+def test_an_unknown_lab_gets_a_suggestion(capsys, tmp_path):
+    said = refused(capsys, "release", "01_convolutions", "--course", tmp_path)
+    assert "did you mean 01_convolution?" in said
+
+
+def test_a_broken_lab_is_not_released(capsys, own_lab, tmp_path):
+    (own_lab / "checks.py").unlink()
+    assert "checks.py is missing" in refused(capsys, "release", own_lab, "--course", tmp_path / "c")
+    assert not (tmp_path / "c" / "release").exists()
+
+
+def test_a_broken_configuration_is_named(capsys, tmp_path):
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c" / "nbgrader_config.py").write_text("c = get_config(\n")
+    assert "nbgrader_config.py: SyntaxError" in refused(
+        capsys, "release", "tests/autograder/tiny", "--course", tmp_path / "c"
+    )
+
+
+def test_nothing_handed_in_is_said(capsys, course):
+    assert "no submissions" in refused(capsys, "grade", "tests/autograder/tiny", "--course", course.root)
+
+
+def test_an_unknown_student_is_said(capsys, course, hand_in):
+    hand_in("ada")
+    said = refused(capsys, "grade", "tests/autograder/tiny", "--course", course.root, "--student", "adda")
+    assert "no submission of tiny by adda" in said
+
+
+def test_a_lab_that_was_never_released_is_not_graded(capsys, tmp_path):
+    folder = tmp_path / "c" / "submitted" / "ada" / "tiny"
+    folder.mkdir(parents=True)
+    (folder / "tiny.ipynb").write_text("{}")
+    said = refused(capsys, "grade", "tests/autograder/tiny", "--course", tmp_path / "c")
+    assert "tiny is not released" in said
+
+
+def test_feedback_before_grading_is_refused(capsys, course):
+    assert "nobody is graded yet" in refused(capsys, "feedback", "tests/autograder/tiny", "--course", course.root)
+
+
+def test_official_grading_needs_a_sandbox(capsys, course, hand_in, monkeypatch):
+    hand_in("ada")
+    monkeypatch.setattr(sandbox, "missing", lambda: "bubblewrap is not installed: sudo apt install bubblewrap")
+    said = refused(capsys, "grade", "tests/autograder/tiny", "--course", course.root)
+    assert "sudo apt install bubblewrap" in said
+    assert "--unsandboxed" in said
+    assert 0 == cli.main(["grade", "tests/autograder/tiny", "--course", str(course.root), "--unsandboxed"])
+    assert "5 of 5" in capsys.readouterr().out
+
+
+def test_an_interruption_is_clean(capsys, course, hand_in, monkeypatch):
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    hand_in("ada")
+    monkeypatch.setattr(grading, "grade_one", interrupted)
+    assert 130 == cli.main(["grade", "tests/autograder/tiny", "--course", str(course.root), "--unsandboxed"])
+    assert "what was finished is kept" in capsys.readouterr().err
+
+
+def test_a_damaged_result_is_named_and_the_others_get_their_page(capsys, course, hand_in):
+    for name in ("ada", "bob"):
+        hand_in(name)
+    cli.main(["grade", "tests/autograder/tiny", "--course", str(course.root), "--unsandboxed"])
+    (course.at("autograded", "ada", "tiny") / "result.json").write_text("{")
+    assert 1 == cli.main(["feedback", "tests/autograder/tiny", "--course", str(course.root)])
+    assert "grade this student again" in capsys.readouterr().err
+    assert (course.at("feedback", "bob", "tiny") / "tiny.html").exists()

@@ -1,0 +1,64 @@
+"""What students read, in a real browser: no accessibility fault, nothing asked from outside."""
+
+from __future__ import annotations
+
+import pytest
+
+from autograder.feedback import as_html, as_text
+from autograder.student import Report
+from tests.browser import page, violations
+
+pytestmark = pytest.mark.browser
+
+ITEM = {
+    "name": "conv",
+    "function": "conv",
+    "points": 0,
+    "of": 5,
+    "parts": [
+        ["right on the cases you can see", 0, 3],
+        ["right on the other cases", 0, 1],
+        ["a prediction made", 0, 1],
+    ],
+    "public": [0, 2],
+    "evidence": [["asked", "conv(3)"], ["got", "1"], ["wanted", "2"]],
+    "fails_for": ["stride above 1"],
+    "mistake": {"name": "kernel flipped", "says": "You convolved.", "section": "2.1"},
+    "written": True,
+}
+RESULT = {
+    "title": "Lab 1",
+    "student": "ada",
+    "points": 0,
+    "of": 5,
+    "graded": "2026-03-01T10:00:00+00:00",
+    "fault": "",
+    "notes": ["the file 'x' was left out"],
+    "items": [ITEM],
+    "by_hand": [{"name": "essay", "points": None, "of": 1, "comment": "Read it again."}],
+}
+
+
+@pytest.mark.parametrize(
+    "result", [RESULT, RESULT | {"fault": "lab.ipynb is empty (0 bytes)", "items": []}], ids=["graded", "faulty"]
+)
+def test_the_feedback_page_has_no_accessibility_fault(result):
+    with page() as tab:
+        tab.set_content(as_html(result))
+        assert [] == violations(tab)
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_the_report_of_a_check_has_no_accessibility_fault(right):
+    report = Report(right, "conv: 1 of 2 cases are right.", (("asked", "conv(3)"), ("got", "1")))
+    with page() as tab:
+        tab.set_content(f'<html lang="en"><title>x</title><main><h1>x</h1>{report._repr_html_()}</main></html>')
+        assert [] == violations(tab)
+
+
+@pytest.mark.parametrize(
+    "words", ["kernel flipped", "You convolved.", "stride above 1", "Read it again.", "not yet any"]
+)
+def test_page_and_text_say_the_same(words):
+    assert words in as_html(RESULT)
+    assert words in as_text(RESULT)

@@ -1,0 +1,143 @@
+"""`check` and `predict` while studying: at once, in the student's own words, nothing lost."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import autograder
+from autograder import check, predict
+from autograder.release import release
+
+
+@pytest.fixture
+def desk(made, tiny, tmp_path, monkeypatch):
+    """A student's working directory with the released lab."""
+    released = made.at("release", ".", "tiny")
+    for path in released.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def ask(name, **names):
+    """check(name), called where these names are defined."""
+    return eval(f"check({name!r})", {"check": check, **names})
+
+
+def right_places(length, width, stride):
+    return (length - width) // stride + 1
+
+
+def test_a_prediction_comes_first(desk, capsys):
+    assert "lock a prediction first" in str(ask("places", places=right_places))
+    predict("places", 4)
+    assert "4 is locked" in capsys.readouterr().out
+    assert ask("places", places=right_places).right
+
+
+def test_the_first_number_stays(desk, capsys):
+    predict("places", 4)
+    predict("places", 5)
+    assert "4 is locked. 5 does not replace it" in capsys.readouterr().out
+    assert {"places": 4} == json.loads((desk / "predictions.json").read_text())
+
+
+@pytest.mark.parametrize("value", ["3", float("nan"), float("inf"), True, [1], object()])
+def test_what_is_no_number_locks_nothing(desk, capsys, value):
+    predict("places", value)
+    assert "one finite number" in capsys.readouterr().out
+    assert not (desk / "predictions.json").exists()
+
+
+def test_none_shows_what_to_predict(desk, capsys):
+    predict("places", None)
+    assert "How many places has a window of 3 on a line of 5?" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("broken", ["", "{", "[1]", '{"places": "x"}', '{"places": null}', "\xff"])
+def test_a_broken_file_of_predictions_is_kept_aside(desk, capsys, broken):
+    (desk / "predictions.json").write_text(broken, "latin-1")
+    predict("places", 4)
+    said = capsys.readouterr().out
+    assert "kept as predictions.unreadable-1.json" in said
+    assert "4 is locked" in said
+    assert broken == (desk / "predictions.unreadable-1.json").read_text("latin-1")
+
+
+def test_a_wrong_answer_is_told_with_evidence_and_its_name(desk):
+    report = ask("slide", slide=lambda line, window: np.convolve(line, window, "valid"))
+    assert not report.right
+    for part in (
+        "slide([0., 1., 2., 3., 4.], [1., 0., 2.])",
+        "at [0]: got 2.0, wanted 4.0",
+        "kernel flipped",
+        "2.1 Layers",
+    ):
+        assert part in str(report)
+
+
+def test_an_exception_is_shown_as_the_students_own_line(desk):
+    source = "def slide(line, window):\n    short = line[:2]\n    return short[7]\n"
+    (desk / "mine.py").write_text(source)
+    names: dict = {}
+    exec(compile(source, str(desk / "mine.py"), "exec"), names)
+    report = str(ask("slide", slide=names["slide"]))
+    assert "IndexError: index 7 is out of bounds" in report
+    assert "line 3 of slide: return short[7]" in report
+    assert "autograder" not in report
+
+
+def test_an_unwritten_function_is_told_kindly(desk):
+    def slide(line, window):
+        raise NotImplementedError
+
+    assert "slide() is not written yet" in str(ask("slide", slide=slide))
+    assert "slide() is not defined" in str(ask("slide"))
+
+
+def test_odd_answers_are_told_not_raised(desk):
+    for odd in (object(), lambda: 1, {1, 2}, np.array(["a"]), (n for n in [1])):
+        assert "plain data" in str(ask("slide", slide=lambda line, window, odd=odd: odd))
+
+
+def test_the_check_works_on_copies(desk):
+    def greedy(line, window):
+        line[:] = 0
+        return np.correlate(line, window, "valid")
+
+    assert str(ask("slide", slide=greedy)) == str(ask("slide", slide=greedy))
+    assert ask("slide", slide=lambda line, window: np.correlate(line, window, "valid")).right
+
+
+def test_an_unknown_name_and_a_missing_file_are_told(desk):
+    assert "there is no question 'slid' in this lab; it has places, slide" in str(ask("slid"))
+    (desk / "public_checks.json").write_text("{")
+    assert "public_checks.json is damaged" in str(ask("slide"))
+    (desk / "public_checks.json").unlink()
+    assert "open the notebook in its released folder" in str(ask("slide"))
+
+
+def test_the_report_is_a_labelled_table_and_escapes_what_students_write(desk):
+    page = ask("slide", slide=lambda line, window: "<script>alert(1)</script>")._repr_html_()
+    assert "<script>" not in page
+    assert 'aria-label="Result of the check"' in page
+    assert '<th scope="row"' in page
+    assert "Not yet." in page
+
+
+def test_the_import_is_light():
+    code = "import sys, autograder; print({m.split('.')[0] for m in sys.modules} & {'nbgrader', 'nbformat', 'IPython'})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "set()" == done.stdout.strip()
+    assert ["check", "predict"] == autograder.__all__
+
+
+def test_releasing_again_changes_nothing_a_student_sees(made, tiny, course):
+    before = {p.name: p.read_bytes() for p in course.at("release", ".", "tiny").iterdir()}
+    release(tiny, course)
+    assert before == {p.name: p.read_bytes() for p in course.at("release", ".", "tiny").iterdir()}
