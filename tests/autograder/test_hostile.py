@@ -107,7 +107,7 @@ except OSError as error:
 
 
 def test_nothing_of_the_grader_can_be_reached(tiny, course):
-    graded = grade(tiny, cells(tiny, after=SPY))
+    graded = grade(tiny, cells(tiny, after=SPY), Limits())
     shown = "".join(part.get("text", "") for parts in graded.session.outputs.values() for part in parts)
     for said in ("SEEN []", "WRITE []", "PROCESSES 2 ROOT False", "NETWORK Network is unreachable"):
         assert said in shown

@@ -161,7 +161,7 @@ BAD = {
     "not JSON": ("hello", "is not JSON"),
     "JSON but no notebook": ("[1, 2]", "is JSON but no notebook"),
     "cells that are none": ('{"cells": 3}', "is JSON but no notebook"),
-    "nested deeply": ("[" * 200_000, "nested too deeply"),
+    "nested deeply": ("[" * 200_000, "is nested too deeply"),
     "not text": ("\udcff", "is not text"),
 }
 
