@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from accelsim.errors import ArchError, suggest, whole
@@ -23,13 +23,16 @@ class Level:
 
     capacity: words per instance (None: unlimited), or words per tensor where the memory is partitioned.
     read, write: energy per word, in the unit of the machine's table.
-    bandwidth: words per cycle and instance, reads and writes together (None: unlimited).
+    bandwidth: words per cycle and instance, reads and writes together (None: unlimited); read_bandwidth and
+    write_bandwidth limit each direction alone.
     fanout: (x, y) copies of the next level, or of the MAC, below one instance. A whole number means one row.
     multicast: one read serves all copies that want the same word in the same step.
     reduction: partial sums of several copies are added on their way up.
+    accumulate: the level itself can add a partial sum to one it holds; needed where copies reduce and nobody else adds.
     link: energy to carry one word between this level and one copy below, paid per destination.
     double: double buffered, so tiles need twice their words.
     overlap: moving words at this level takes place while the MACs compute.
+    leak: energy per instance and cycle, used or not. area: of one instance, in any unit you keep to.
 
     Raises `ArchError` with every fault at once.
     """
@@ -39,12 +42,17 @@ class Level:
     read: float = 0.0
     write: float = 0.0
     bandwidth: float | None = None
+    read_bandwidth: float | None = None
+    write_bandwidth: float | None = None
     fanout: tuple[int, int] = (1, 1)
     multicast: bool = True
     reduction: bool = True
+    accumulate: bool = True
     link: float = 0.0
     double: bool = False
     overlap: bool = True
+    leak: float = 0.0
+    area: float = 0.0
 
     def __post_init__(self) -> None:
         if whole(self.fanout):
@@ -62,13 +70,20 @@ class Level:
 class Arch:
     """A machine: its levels outermost first, and what a MAC costs.
 
-    mac: energy of one multiply-accumulate. unit: the unit of all energies. clock: cycles per second, if known.
+    mac: energy of one multiply-accumulate; mac_area: its area. unit: the unit of all energies. clock: cycles per
+    second, if known. leak: energy per cycle of everything that is neither a level nor a MAC's switching.
+    word: bits of the word that capacities, energies and bandwidths refer to; bits: the width of each tensor's own
+    words where it differs, so that `bits={"ofmap": 32}` makes partial sums take two words of 16 bits.
     source: where the figures come from. Raises `ArchError` with every fault at once.
     """
 
     name: str
     levels: tuple[Level, ...]
     mac: float = 0.0
+    mac_area: float = 0.0
+    leak: float = 0.0
+    word: int = 16
+    bits: Mapping[str, int] = field(default_factory=dict)
     unit: str = "MAC"
     clock: float | None = None
     source: str = ""
@@ -82,6 +97,28 @@ class Arch:
     def pes(self) -> int:
         """Multipliers in the whole machine: one MAC each per cycle."""
         return math.prod(level.copies for level in self.levels)
+
+    @cached_property
+    def instances(self) -> dict[str, int]:
+        """How many of each level the machine has."""
+        found, total = {}, 1
+        for level in self.levels:
+            found[level.name] = total
+            total *= level.copies
+        return found
+
+    @property
+    def area(self) -> float:
+        """Area of all levels and MACs, in the unit of their figures."""
+        return self.pes * self.mac_area + sum(level.area * self.instances[level.name] for level in self.levels)
+
+    def width(self, tensor: str) -> int:
+        """Bits of one word of a tensor.
+
+        >>> Arch("toy", (Level("DRAM"),), word=8, bits={"ofmap": 32}).width("ofmap")
+        32
+        """
+        return self.bits.get(tensor, self.word)
 
     def level(self, name: str) -> Level:
         """The level of that name. Raises `ArchError` for an unknown one."""
@@ -103,12 +140,15 @@ def _level_faults(level: Level) -> list[str]:
         if size is not None and not (whole(size) and size >= 0)
     ]
     faults += [
-        f"{what} must be a number of 0 or more, got {value!r}"
-        for what, value in (("read", level.read), ("write", level.write), ("link", level.link))
-        if not _cost(value)
+        f"{what} must be a number of 0 or more, got {getattr(level, what)!r}"
+        for what in ("read", "write", "link", "leak", "area")
+        if not _cost(getattr(level, what))
     ]
-    if level.bandwidth is not None and not (_cost(level.bandwidth) and level.bandwidth > 0):
-        faults.append(f"bandwidth must be a number above 0 or None, got {level.bandwidth!r}")
+    faults += [
+        f"{what} must be a number above 0 or None, got {value!r}"
+        for what in ("bandwidth", "read_bandwidth", "write_bandwidth")
+        if (value := getattr(level, what)) is not None and not (_cost(value) and value > 0)
+    ]
     pair = level.fanout
     if not (isinstance(pair, tuple) and len(pair) == 2 and all(whole(side) and side >= 1 for side in pair)):
         faults.append(f"fanout must be (x, y), two whole numbers of 1 or more, got {pair!r}")
@@ -120,8 +160,17 @@ def _arch_faults(arch: Arch) -> list[str]:
         return [f"needs at least one Level, outermost first, got {arch.levels!r}"]
     names = [level.name for level in arch.levels]
     faults = [f"{names.count(name)} levels are called {name}" for name in sorted({*names}) if names.count(name) > 1]
-    if not _cost(arch.mac):
-        faults.append(f"mac must be a number of 0 or more, got {arch.mac!r}")
+    faults += [
+        f"{what} must be a number of 0 or more, got {getattr(arch, what)!r}"
+        for what in ("mac", "mac_area", "leak")
+        if not _cost(getattr(arch, what))
+    ]
+    widths = {"word": arch.word, **{f"bits of {tensor}": width for tensor, width in dict(arch.bits).items()}}
+    faults += [
+        f"{what} must be a whole number of bits, 1 or more, got {width!r}"
+        for what, width in widths.items()
+        if not (whole(width) and width >= 1)
+    ]
     if arch.clock is not None and not (_cost(arch.clock) and arch.clock > 0):
         faults.append(f"clock must be a number above 0 or None, got {arch.clock!r}")
     return faults

@@ -35,7 +35,8 @@ Numbers = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Rows = NDArray[np.intp]
 EXACT = 2**50  # float64 holds whole numbers up to 2**53; no count exceeds four times the MACs
-NONE: frozenset[int] = frozenset()
+Levels = frozenset[int]
+NONE: Levels = frozenset()
 
 
 @dataclass(frozen=True)
@@ -289,7 +290,7 @@ class _Chunk:
                 found = np.maximum(found, np.where(self.time[level][dim] > 1, self.order[level][dim], -1))
         return found
 
-    def moved(self, tensor: Tensor, parent: int, child: int, shared: frozenset[int]) -> Numbers:
+    def moved(self, tensor: Tensor, parent: int, child: int, shared: Levels) -> Numbers:
         """`dataflow`'s sum of the points that enter the tiles of `child`, unions across `shared` levels."""
         slides = [rank for rank in tensor.ranks if len(rank.terms) > 1]
         soft = tuple(dict.fromkeys(dim for rank in slides for dim, _ in rank.terms))
@@ -302,7 +303,7 @@ class _Chunk:
             return total * self.steps_until(child, tensor.dims, rest)
         return total * self.slid(slides, child, union, hard, (*rest, *soft))
 
-    def boxes(self, rank: Rank, child: int, union: frozenset[int]) -> tuple[_Windows, Rows]:
+    def boxes(self, rank: Rank, child: int, union: Levels) -> tuple[_Windows, Rows]:
         columns = []
         for dim, _ in rank.terms:
             pairs = [(self.space[level][dim], self.extent[level + 1][dim]) for level in sorted(union)]
@@ -311,7 +312,7 @@ class _Chunk:
         return table, table.identify(columns)
 
     def slid(
-        self, slides: list[Rank], child: int, union: frozenset[int], hard: Sequence[str], others: Sequence[str]
+        self, slides: list[Rank], child: int, union: Levels, hard: Sequence[str], others: Sequence[str]
     ) -> Numbers:
         """Window tiles entering: all of it when a `hard` loop moved, else what a step of one of `others` uncovers."""
         boxes = [self.boxes(rank, child, union) for rank in slides]
@@ -357,7 +358,24 @@ class _Chunk:
             shift[carry] = shift[carry] + self.step(level, carry)[rows]
         return shift, times
 
-    def requested(self, tensor: Tensor, level: int, shared: frozenset[int]) -> Numbers:
+    def entering(self, tensor: Tensor, parent: int, child: int, shared: Levels) -> Numbers:
+        """Points that enter the tiles of `child` at the first step."""
+        union = frozenset(level for level in shared if parent <= level < child)
+        hard = [rank.terms[0][0] for rank in tensor.ranks if len(rank.terms) == 1]
+        boxes = [self.boxes(rank, child, union) for rank in tensor.ranks if len(rank.terms) > 1]
+        apart = [level for level in range(child) if level not in union]
+        return (
+            self.product(self.extent[child][dim] for dim in hard)
+            * self.copies(hard, union)
+            * self.copies(self.dims, apart)
+            * self.product(table.size[ids] for table, ids in boxes)
+        )
+
+    def timed(self, at: int) -> bool:
+        level = self.arch.levels[at]
+        return any(limit is not None for limit in (level.bandwidth, level.read_bandwidth, level.write_bandwidth))
+
+    def requested(self, tensor: Tensor, level: int, shared: Levels) -> Numbers:
         """Words the MACs ask of the innermost level that keeps a tensor."""
         union = frozenset(at for at in shared if at >= level)
         soft = [dim for rank in tensor.ranks if len(rank.terms) > 1 for dim, _ in rank.terms]
@@ -371,14 +389,16 @@ class _Chunk:
         self.reads = {key: np.zeros(self.count) for key in keys}
         self.writes = {key: np.zeros(self.count) for key in keys}
         self.carried = {key: np.zeros(self.count) for key in keys}
+        self.first = {key: np.zeros(self.count) for key in keys}
         for tensor in self.layer.tensors:
             (self.output if tensor.output else self.operand)(tensor, names)
         active = self.copies(self.dims, range(self.depth))
         reasons = self.reasons()
         valid = ~np.logical_or.reduce(list(reasons.values()))
-        return Costs(self.reads, self.writes, self.energy(), self.cycles(), active, valid, reasons)
+        cycles = self.cycles()
+        return Costs(self.reads, self.writes, self.energy(cycles), cycles, active, valid, reasons)
 
-    def shared(self, switch: str) -> frozenset[int]:
+    def shared(self, switch: str) -> Levels:
         return frozenset(at for at, level in enumerate(self.arch.levels) if getattr(level, switch))
 
     def links(self, first: int, end: int) -> list[int]:
@@ -391,6 +411,8 @@ class _Chunk:
             spread = any((self.space[level][dim] > 1).any() for level in range(parent, child) for dim in self.dims)
             self.writes[names[child], tensor.name] += filled
             self.reads[names[parent], tensor.name] += self.moved(tensor, parent, child, shared) if spread else filled
+            if self.timed(parent):
+                self.first[names[parent], tensor.name] += self.entering(tensor, parent, child, shared)
             for level in self.links(parent, child):
                 below = frozenset(at for at in shared if level < at < child)
                 self.carried[names[level], tensor.name] += self.moved(tensor, parent, child, below) if below else filled
@@ -424,29 +446,42 @@ class _Chunk:
             below = frozenset(at for at in shared if at > level)
             self.carried[names[level], tensor.name] += self.requested(tensor, last, below) + updates - fresh
 
-    def energy(self) -> Numbers:
-        total = np.full(self.count, self.layer.macs * float(self.arch.mac))
+    def energy(self, cycles: Numbers) -> Numbers:
+        leak = self.arch.leak + sum(level.leak * self.arch.instances[level.name] for level in self.arch.levels)
+        total = self.layer.macs * self.arch.mac + cycles * leak
         for level in self.arch.levels:
             for tensor in self.layer.tensors:
-                key = (level.name, tensor.name)
-                total += self.reads[key] * level.read + self.writes[key] * level.write
+                key, width = (level.name, tensor.name), self.arch.width(tensor.name) / self.arch.word
+                total = total + width * (self.reads[key] * level.read + self.writes[key] * level.write)
                 if level.link:
-                    total += self.carried[key] * level.link
+                    total = total + width * self.carried[key] * level.link
         return total
 
     def cycles(self) -> Numbers:
         compute = self.product(bound for level in self.time for bound in level.values())
-        together, apart = compute, np.zeros(self.count)
+        together, apart, ramp = np.zeros(self.count), np.zeros(self.count), np.zeros(self.count)
         for at, level in enumerate(self.arch.levels):
-            if level.bandwidth is not None:
-                keys = [(level.name, tensor.name) for tensor in self.layer.tensors]
-                words = np.sum([self.reads[key] + self.writes[key] for key in keys], axis=0)
-                needed = np.ceil(words / (level.bandwidth * self.copies(self.dims, range(at))))
-                if level.overlap:
-                    together = np.maximum(together, needed)
-                else:
-                    apart = apart + needed
-        return together + apart
+            needed = self.transfer(at, self.words_at(level.name, self.reads), self.words_at(level.name, self.writes))
+            ramp = ramp + self.transfer(at, self.words_at(level.name, self.first), np.zeros(self.count))
+            if level.overlap:
+                together = np.maximum(together, needed)
+            else:
+                apart = apart + needed
+        return np.maximum(compute + ramp, together) + apart
+
+    def words_at(self, name: str, words: dict[Key, Numbers]) -> Numbers:
+        keys = [(name, tensor.name) for tensor in self.layer.tensors]
+        return sum((words[key] * self.arch.width(key[1]) for key in keys), np.zeros(self.count)) / self.arch.word
+
+    def transfer(self, at: int, read: Numbers, written: Numbers) -> Numbers:
+        """Cycles that a level's slowest direction needs; 0 where no bandwidth is limited."""
+        level, cycles = self.arch.levels[at], np.zeros(self.count)
+        instances = self.copies(self.dims, range(at))
+        limits = ((read + written, level.bandwidth), (read, level.read_bandwidth), (written, level.write_bandwidth))
+        for words, limit in limits:
+            if limit is not None:
+                cycles = np.maximum(cycles, np.ceil(words / (limit * instances)))
+        return cycles
 
     def reasons(self) -> dict[str, Flags]:
         full = {
@@ -454,14 +489,24 @@ class _Chunk:
             for at, level in enumerate(self.arch.levels)
             if level.capacity is not None
         }
-        return {"factors": ~self.divides, **self.wide, **full}
+        return {"factors": ~self.divides, **self.wide, **self.stranded(), **full}
+
+    def stranded(self) -> dict[str, Flags]:
+        """Where copies hold sums of the same output and neither their array nor the level above can add them."""
+        kept = self.chain(self.layer.output)
+        found = {}
+        for at, level in enumerate(self.arch.levels):
+            if not level.reduction and not self.arch.levels[max(k for k in kept if k <= at)].accumulate:
+                found[f"reduction {level.name}"] = self.copies(self.layer.reduced, [at]) > 1
+        return found
 
     def overflows(self, at: int, capacity: int | Sizes[str, int]) -> Flags:
         """Where the tiles kept at a level need more words than it, or a partition of it, has."""
         factor = 2 if self.arch.levels[at].double else 1
         need = {t.name: factor * self.words(t, at) for t in self.layer.tensors if at in self.chain(t)}
         if not isinstance(capacity, Sizes):
-            return np.asarray(sum(need.values(), np.zeros(self.count)) > capacity)
+            bits = sum((words * self.arch.width(name) for name, words in need.items()), np.zeros(self.count))
+            return np.asarray(bits > capacity * self.arch.word)
         over = np.zeros(self.count, dtype=bool)
         for name, words in need.items():
             limit = capacity.get(name)

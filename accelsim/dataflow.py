@@ -37,13 +37,15 @@ class Counts:
     """Exact whole numbers, totals over all instances and the whole layer.
 
     reads, writes: words read and written, by (level, tensor). carried: words that cross the array below a level,
-    up or down, counted at each copy they reach or leave. macs: multiply-accumulates. steps: time steps with any
-    work. instances: copies of each level that ever have work; active: multipliers that ever have work.
+    up or down, counted at each copy they reach or leave. first: words read at each level to fill the first tiles
+    below it, before the first MAC. macs: multiply-accumulates. steps: time steps with any work. instances: copies
+    of each level that ever have work; active: multipliers that ever have work.
     """
 
     reads: dict[Key, int]
     writes: dict[Key, int]
     carried: dict[Key, int]
+    first: dict[Key, int]
     macs: int
     steps: int
     instances: dict[str, int]
@@ -72,6 +74,7 @@ def count(layer: Layer, arch: Arch, mapping: Mapping) -> Counts:
         reads=dict.fromkeys(keys, 0),
         writes=dict.fromkeys(keys, 0),
         carried=dict.fromkeys(keys, 0),
+        first=dict.fromkeys(keys, 0),
         macs=layer.macs,
         steps=nests.steps(),
         instances=dict(zip((level.name for level in arch.levels), instances, strict=True)),
@@ -87,6 +90,7 @@ def _count_operand(nests: _Nest, tensor: Tensor, counts: Counts) -> None:
     for parent, child in pairwise(chain):
         counts.writes[nests.name(child), tensor.name] += nests.moved(tensor, parent, child, NONE)
         counts.reads[nests.name(parent), tensor.name] += nests.moved(tensor, parent, child, nests.multicast)
+        counts.first[nests.name(parent), tensor.name] += nests.first(tensor, parent, child, nests.multicast)
         for level in range(parent, child):
             arrived = nests.moved(tensor, parent, child, _below(level, nests.multicast))
             counts.carried[nests.name(level), tensor.name] += arrived
@@ -223,6 +227,11 @@ class _Nest:
             self.found[key] = self._points(tensor, [walk.everywhere() for walk in walks], live, False) - stays
         return self.found[key]
 
+    def first(self, tensor: Tensor, parent: int, child: int, shared: Levels) -> int:
+        """Points that enter the tiles of `child` at the first step."""
+        walks = [self.walk(dim, parent, child, shared) for dim in self.layer.dims]
+        return self._points(tensor, [walk.at(-1) for walk in walks], live=False, staying=False)
+
     def requested(self, tensor: Tensor, level: int, shared: Levels) -> int:
         """Words the MACs ask of the innermost level that keeps a tensor, over all steps."""
         end = len(self.arch.levels)
@@ -263,7 +272,8 @@ class _Walk:
     def at(self, carry: int) -> _Moves:
         """What happens to this dimension when the loop at place `carry` steps.
 
-        Loops outside the carry stand still, loops inside return from their last position to 0.
+        Loops outside the carry stand still, loops inside return from their last position to 0. Place -1 is the
+        first step: all loops are at 0.
         """
         cut = max((at + 1 for at, (place, _, _) in enumerate(self.loops) if 0 <= place <= carry), default=0)
         return self._seen(cut, cut > 0 and self.loops[cut - 1][0] == carry)

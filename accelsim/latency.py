@@ -5,46 +5,63 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from accelsim.arch import Arch
-from accelsim.dataflow import Counts
+from accelsim.arch import Arch, Level
+from accelsim.dataflow import Counts, Key
 
 
 @dataclass(frozen=True)
 class Latency:
-    """Cycles of a layer. compute: one MAC per multiplier and cycle. transfer: by level, where bandwidth is limited.
+    """Cycles of a layer.
 
-    bottleneck: the name of the level, or "compute", that decides.
+    compute: one MAC per multiplier and cycle. ramp: the wait for the first operands before the first MAC.
+    transfer: cycles that each level of limited bandwidth needs for its words. bottleneck: "compute" or the level
+    that takes longest.
     """
 
     cycles: int
     compute: int
+    ramp: int
     transfer: dict[str, int]
     bottleneck: str
 
 
 def latency(counts: Counts, arch: Arch) -> Latency:
-    """Cycles: the slowest of compute and the transfers that overlap with it, plus those that do not.
+    """Cycles: the slowest of compute (after its ramp-up) and the transfers that overlap it, plus those that do not.
 
-    A level's words are spread evenly over its instances that have work. Left out: the time to fill the array
-    before its first MAC (ramp-up), conflicts of banks, and bursts.
+    A level's words are spread evenly over its instances that have work; where reads and writes have bandwidths of
+    their own, the slower decides. Left out: the drain after the last MAC, conflicts of banks, and bursts.
 
     >>> from accelsim import Arch, Level, count, einsum, nest
     >>> layer = einsum("mv", "ofmap[M] += ifmap[C] * filter[M C]", M=4, C=4)
     >>> toy = Arch("toy", (Level("DRAM", bandwidth=1), Level("buffer", fanout=4)))
     >>> latency(count(layer, toy, nest("DRAM: | buffer: C4 M4@x")), toy)
-    Latency(cycles=24, compute=4, transfer={'DRAM': 24}, bottleneck='DRAM')
+    Latency(cycles=24, compute=4, ramp=20, transfer={'DRAM': 24}, bottleneck='DRAM')
     """
-    transfer = {}
+    transfer, ramp = {}, 0
     for level in arch.levels:
-        if level.bandwidth is not None:
-            words = sum(counts.reads[key] + counts.writes[key] for key in counts.reads if key[0] == level.name)
-            transfer[level.name] = math.ceil(words / (level.bandwidth * counts.instances[level.name]))
+        if any(limit is not None for limit in (level.bandwidth, level.read_bandwidth, level.write_bandwidth)):
+            instances = counts.instances[level.name]
+            read, written = (_words(words, level.name, arch) for words in (counts.reads, counts.writes))
+            transfer[level.name] = _cycles(level, read, written, instances)
+            ramp += _cycles(level, _words(counts.first, level.name, arch), 0, instances)
     apart = sum(cycles for name, cycles in transfer.items() if not arch.level(name).overlap)
-    together = {"compute": counts.steps} | {n: cycles for n, cycles in transfer.items() if arch.level(n).overlap}
+    together = [cycles for name, cycles in transfer.items() if arch.level(name).overlap]
     times = {"compute": counts.steps, **transfer}
     return Latency(
-        cycles=apart + max(together.values()),
+        cycles=apart + max([counts.steps + ramp, *together]),
         compute=counts.steps,
+        ramp=ramp,
         transfer=transfer,
         bottleneck=max(times, key=lambda name: times[name]),
     )
+
+
+def _words(words: dict[Key, int], name: str, arch: Arch) -> float:
+    """Words of the machine's width that a level moves."""
+    bits = sum(moved * arch.width(tensor) for (level, tensor), moved in words.items() if level == name)
+    return bits / arch.word
+
+
+def _cycles(level: Level, read: float, written: float, instances: int) -> int:
+    limits = ((read + written, level.bandwidth), (read, level.read_bandwidth), (written, level.write_bandwidth))
+    return max(math.ceil(words / (limit * instances)) for words, limit in limits if limit is not None)

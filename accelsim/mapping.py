@@ -206,7 +206,12 @@ def problems(layer: Layer, arch: Arch, mapping: Mapping) -> list[str]:
     faults = _kind_faults(layer, arch, mapping) or list(_name_faults(layer, arch, mapping))
     if faults:
         return faults
-    return [*_loop_faults(layer, mapping), *_fanout_faults(arch, mapping), *_capacity_faults(layer, arch, mapping)]
+    return [
+        *_loop_faults(layer, mapping),
+        *_fanout_faults(arch, mapping),
+        *_reduction_faults(layer, arch, mapping),
+        *_capacity_faults(layer, arch, mapping),
+    ]
 
 
 def check(layer: Layer, arch: Arch, mapping: Mapping) -> None:
@@ -279,6 +284,23 @@ def _fanout_faults(arch: Arch, mapping: Mapping) -> Iterator[str]:
                 yield f"{level.name}: spatial loops on {axis} need {need} {line}, the array has {have}"
 
 
+def _reduction_faults(layer: Layer, arch: Arch, mapping: Mapping) -> Iterator[str]:
+    kept = [index for index, stage in enumerate(mapping.stages) if stage.holds(layer.output.name)]
+    for index, (level, stage) in enumerate(zip(arch.levels, mapping.stages, strict=True)):
+        parent = arch.levels[max(at for at in kept if at <= index)]
+        spread = [str(loop) for loop in stage.loops if loop.axis and loop.bound > 1 and loop.dim in layer.reduced]
+        if spread and not level.reduction and not parent.accumulate:
+            yield (
+                f"{level.name}: {' '.join(spread)} makes copies with sums of the same {layer.output.name}; "
+                f"its array does not reduce and {parent.name} does not accumulate"
+            )
+
+
+def _wide(arch: Arch, tensor: str) -> str:
+    """A remark on tensors whose words are not the machine's."""
+    return "" if arch.width(tensor) == arch.word else f" (of {arch.width(tensor)} bits)"
+
+
 def _capacity_faults(layer: Layer, arch: Arch, mapping: Mapping) -> Iterator[str]:
     for index, (level, stage) in enumerate(zip(arch.levels, mapping.stages, strict=True)):
         if level.capacity is None:
@@ -286,11 +308,12 @@ def _capacity_faults(layer: Layer, arch: Arch, mapping: Mapping) -> Iterator[str
         extent, factor = tile(layer, mapping, index), 2 if level.double else 1
         twice = " (double buffered, so twice)" if level.double else ""
         need = {t.name: factor * words(t, extent) for t in layer.tensors if stage.holds(t.name)}
+        bits = sum(count * arch.width(name) for name, count in need.items())
         if isinstance(level.capacity, Sizes):
             for name, count in need.items():
                 have = level.capacity.get(name)
                 if have is not None and count > have:
                     yield f"{level.name}: {name} tile needs {count} words{twice}, its partition has {have}"
-        elif sum(need.values()) > level.capacity:
-            parts = " + ".join(f"{name} {count}" for name, count in need.items())
-            yield f"{level.name}: {parts} words need {sum(need.values())}{twice}, it has {level.capacity}"
+        elif bits > level.capacity * arch.word:
+            parts = " + ".join(f"{name} {count}{_wide(arch, name)}" for name, count in need.items())
+            yield f"{level.name}: {parts} words need {-(-bits // arch.word)}{twice}, it has {level.capacity}"

@@ -10,7 +10,7 @@ from typing import Any
 
 from accelsim.arch import Arch
 from accelsim.dataflow import Counts, Key, count
-from accelsim.energy import energy
+from accelsim.energy import by_access, energy, leakage
 from accelsim.errors import MappingError
 from accelsim.latency import Latency, latency
 from accelsim.mapping import Mapping
@@ -71,6 +71,10 @@ class Report:
         """Energy by tensor, summed over levels; "compute" is the MACs' own."""
         return _sums(self.energy, 1)
 
+    def by_access(self) -> dict[tuple[str, str, str], float]:
+        """Energy of the memories and links by (level, tensor, kind): "read", "write" or "link"."""
+        return by_access(self.counts, self.arch)
+
     def _outer(self, words: Table[Key, int]) -> list[int]:
         return [moved for (level, _), moved in words.items() if level == self.arch.levels[0].name]
 
@@ -81,6 +85,9 @@ class Report:
             "mapping": str(self.mapping),
             "macs": self.macs,
             "cycles": self.cycles,
+            "compute_cycles": self.latency.compute,
+            "ramp_up_cycles": self.latency.ramp,
+            "transfer_cycles": self.latency.transfer,
             "bottleneck": self.latency.bottleneck,
             "active_pes": self.counts.active,
             "spatial_utilization": self.spatial,
@@ -223,7 +230,8 @@ def evaluate(layer: Layer, arch: Arch, mapping: Mapping) -> Report:
     (156, 598081536)
     """
     counts = count(layer, arch, mapping)
-    return Report(layer, arch, mapping, counts, energy(counts, arch), latency(counts, arch))
+    time = latency(counts, arch)
+    return Report(layer, arch, mapping, counts, energy(counts, arch) | leakage(time.cycles, arch), time)
 
 
 def evaluate_network(name: str, layers: Sequence[Layer], arch: Arch, mappings: Table[str, Mapping]) -> NetworkReport:

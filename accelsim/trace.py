@@ -69,6 +69,7 @@ def trace(layer: Layer, arch: Arch, mapping: Mapping, operands: dict[str, Values
         _by_name(machine, machine.reads),
         _by_name(machine, machine.writes),
         _by_name(machine, machine.carried),
+        _by_name(machine, machine.first),
         len(machine.macs),
         machine.steps,
         {level.name: machine.busy(at) for at, level in enumerate(arch.levels)},
@@ -132,6 +133,7 @@ class _Machine:
     reads: Counter[tuple[int, str]] = field(default_factory=Counter)
     writes: Counter[tuple[int, str]] = field(default_factory=Counter)
     carried: Counter[tuple[int, str]] = field(default_factory=Counter)
+    first: Counter[tuple[int, str]] = field(default_factory=Counter)
     macs: list[Mac] = field(default_factory=list)
     steps: int = 0
     target: dict[tuple[int, str], dict[Where, set[Point]]] = field(default_factory=dict)
@@ -168,6 +170,8 @@ class _Machine:
             changed = self.changed(before, now)
             self.drain(changed)
             self.fill(changed)
+            if self.steps == 0:
+                self.first = Counter(self.reads)
             self.compute(now)
             before, self.steps = now, self.steps + 1
         self.target = {}

@@ -30,6 +30,10 @@ def machines(draw):
                 fanout=draw(fans),
                 multicast=draw(st.booleans()),
                 reduction=draw(st.booleans()),
+                accumulate=draw(st.booleans()),
+                read_bandwidth=draw(st.sampled_from([None, 2])),
+                write_bandwidth=draw(st.sampled_from([None, 0.5])),
+                leak=draw(st.sampled_from([0, 0.25])),
                 link=draw(st.integers(0, 2)),
                 double=draw(st.booleans()),
                 overlap=draw(st.booleans()),
@@ -37,6 +41,9 @@ def machines(draw):
             for at, name in enumerate(names)
         ),
         mac=1,
+        leak=draw(st.sampled_from([0, 2])),
+        word=8,
+        bits=draw(st.sampled_from([{}, {"ofmap": 32, "filter": 4}])),
     )
 
 

@@ -74,6 +74,19 @@ def test_a_double_buffered_level_needs_its_tiles_twice():
     assert faults == ["spad: ifmap 2 + filter 8 + ofmap 8 words need 18 (double buffered, so twice), it has 17"]
 
 
+def test_copies_that_share_a_sum_need_somebody_to_add_them():
+    layer, mapping = conv("c", C=4), nest("DRAM: | GLB: C4@x | spad:")
+
+    def faults(**options):
+        return problems(layer, Arch("toy", (Level("DRAM"), Level("GLB", fanout=4, **options), Level("spad"))), mapping)
+
+    assert not faults()
+    assert not faults(reduction=False)
+    assert faults(reduction=False, accumulate=False) == [
+        "GLB: C4@x makes copies with sums of the same ofmap; its array does not reduce and GLB does not accumulate"
+    ]
+
+
 def test_a_layer_that_cannot_be_names_every_reason():
     with pytest.raises(WorkloadError) as error:
         conv("bad", M=3, C=4, P=0, Q=2.5, stride="a")

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from accelsim import Arch, Level, catalog, conv, evaluate, nest
+from accelsim import Arch, Level, catalog, conv, evaluate, nest, problems
 from accelsim.cli import main, run
 from accelsim.latency import latency
 
@@ -88,10 +88,57 @@ def test_time_is_the_slowest_of_compute_and_transfers_that_overlap_plus_those_th
         return latency(evaluate(layer, arch, mapping).counts, arch)
 
     assert cycles().cycles == 16
-    assert cycles(bandwidth=1).cycles == 24
+    assert cycles(bandwidth=24).cycles == 1 + 16
+    assert cycles(bandwidth=24, overlap=False).cycles == 1 + 16 + 1
     assert cycles(bandwidth=1).bottleneck == "DRAM"
-    assert cycles(bandwidth=24).cycles == 16
-    assert cycles(bandwidth=24, overlap=False).cycles == 17
+    assert cycles(bandwidth=1).cycles == 20 + 16
+
+
+def test_a_transfer_that_outlasts_compute_decides_and_each_direction_has_its_limit():
+    layer, mapping = conv("c", M=4, C=4), nest("DRAM: M4 C4 | GLB:")
+
+    def cycles(**options):
+        arch = Arch("toy", (Level("DRAM", **options), Level("GLB")))
+        return latency(evaluate(layer, arch, mapping).counts, arch)
+
+    assert cycles(bandwidth=1).transfer == {"DRAM": 16 + 16 + 4}
+    assert cycles(bandwidth=1).cycles == 36
+    assert cycles(read_bandwidth=1).transfer == {"DRAM": 32}
+    assert cycles(write_bandwidth=0.5).transfer == {"DRAM": 8}
+
+
+def test_wider_sums_take_more_room_energy_and_time():
+    layer, mapping = conv("c", M=4), nest("DRAM: | GLB: M4")
+
+    def wide(bits, **options):
+        levels = (Level("DRAM", read=1, write=1, bandwidth=1), Level("GLB", **options))
+        return Arch("toy", levels, word=8, bits={"ofmap": bits})
+
+    narrow, broad = (evaluate(layer, wide(bits), mapping) for bits in (8, 32))
+    assert broad.energy["DRAM", "ofmap"] == 4 * narrow.energy["DRAM", "ofmap"] == 16
+    assert broad.energy["DRAM", "filter"] == narrow.energy["DRAM", "filter"]
+    assert broad.latency.transfer["DRAM"] - narrow.latency.transfer["DRAM"] == 12
+    assert not problems(layer, wide(8, capacity=9), mapping)
+    assert problems(layer, wide(32, capacity=20), mapping) == [
+        "GLB: ifmap 1 + filter 4 + ofmap 4 (of 32 bits) words need 21, it has 20"
+    ]
+
+
+def test_leakage_is_paid_by_every_instance_for_all_of_the_time():
+    levels = (Level("DRAM"), Level("GLB", fanout=(3, 1)), Level("spad", leak=0.5, area=2))
+    toy = Arch("toy", levels, leak=1, mac_area=1)
+    report = evaluate(conv("c", M=2), toy, nest("DRAM: | GLB: M2@x | spad:"))
+    assert report.energy["spad", "leakage"] == report.cycles * 3 * 0.5
+    assert report.energy["rest", "leakage"] == report.cycles
+    assert report.total == sum(report.by_tensor().values())
+    assert toy.area == 3 * 2 + 3 * 1
+
+
+def test_energy_by_kind_of_access_adds_up():
+    report = ALEXNET_ON_EYERISS.reports[0]
+    parts = report.by_access()
+    assert {kind for _, _, kind in parts} == {"read", "write", "link"}
+    assert sum(parts.values()) + report.energy["MAC", "compute"] == pytest.approx(report.total)
 
 
 def test_the_command_prints_each_layer_and_the_total(capsys):
