@@ -16,6 +16,7 @@ from pathlib import Path
 from autograder.errors import AutograderError
 
 ATTENTION, BAD_INPUT, INTERRUPTED = 1, 2, 130
+INSTALL = "start it with the environment that `make start` made, or: pip install 'accelsim[course]'"
 EXAMPLES = """\
 LAB is the name of a folder in labs/, the beginning of one (01), or a path.
 The course folder is nbgrader's own (source/ release/ submitted/ autograded/ feedback/ gradebook.db), so `nbgrader`
@@ -33,6 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return run(options)
     except AutograderError as error:
         print(f"autograder {options.command}: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except ModuleNotFoundError as error:
+        print(f"autograder {options.command}: {error.name} is not installed here; {INSTALL}", file=sys.stderr)
         return BAD_INPUT
     except BrokenPipeError:  # the reader of our output has gone, as in `autograder feedback LAB --text | head`
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115

@@ -178,10 +178,7 @@ def _item(item: dict[str, Any]) -> str:
 
 def _mistake(mistake: dict[str, str] | None) -> Iterator[str]:
     if mistake:
-        yield (
-            f'<p class="says"><strong>This looks like: {_e(mistake["name"])}.</strong> {_e(mistake["says"])} '
-            f"(book, section {_e(mistake['section'])})</p>"
-        )
+        yield f'<p class="says"><strong>This looks like: {_e(mistake["name"])}.</strong> {_e(mistake["says"])}</p>'
 
 
 def _evidence(evidence: Sequence[Sequence[str]]) -> Iterator[str]:
@@ -195,7 +192,7 @@ def _evidence(evidence: Sequence[Sequence[str]]) -> Iterator[str]:
 def _failing(kinds: Sequence[str]) -> Iterator[str]:
     if kinds:
         yield (
-            "<p>It fails for other cases of these kinds:</p><ul>"
+            "<p>It is wrong for other cases of these kinds:</p><ul>"
             + "".join(f"<li>{_e(k)}</li>" for k in kinds)
             + "</ul>"
         )

@@ -276,8 +276,8 @@ def _item(answered: Answered) -> dict[str, Any]:
         "of": item.points,
         "parts": _parts(answered),
         "public": [sum(v.right for v in public), len(public)],
-        "evidence": [list(line) for line in evidence(item.question.function, wrong)] if wrong else [],
-        "fails_for": _failing_kinds([v for v in judged if not v.public and not v.right]),
+        "evidence": [list(line) for line in evidence(item.question, wrong)] if wrong else [],
+        "fails_for": [] if wrong else _failing_kinds([v for v in judged if not v.right]),
         "mistake": {"name": mistake.name, "says": mistake.says, "section": mistake.section} if mistake else None,
         "written": not (wrong and "is not written yet" in str(wrong.difference)),
     }

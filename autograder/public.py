@@ -34,6 +34,7 @@ class PublicQuestion:
     mistakes: tuple[Mistake, ...]
     modelled: dict[str, tuple[Any, ...]]
     judged_by: str = ""
+    parameters: tuple[str, ...] = ()
 
     def answers_of(self, mistake: Mistake) -> tuple[Any, ...]:
         """What a mistake's model answers to the public cases."""
@@ -57,6 +58,7 @@ def _question_data(question: Question) -> dict[str, Any]:
     ]
     return {
         "function": question.function,
+        "parameters": list(question.parameters),
         "prediction": question.prediction,
         "tolerance": question.tolerance,
         "judged_by": _judge_name(question),
@@ -113,7 +115,7 @@ def _read_question(name: str, body: dict[str, Any]) -> PublicQuestion:
     modelled = {m["name"]: tuple(_read_answer(a) for a in m["answers"]) for m in body["mistakes"]}
     wanted = tuple(decode(case["wanted"]) for case in body["cases"])
     named = (body["function"], body["prediction"], body["tolerance"])
-    return PublicQuestion(name, *named, cases, wanted, mistakes, modelled, body["judged_by"])
+    return PublicQuestion(name, *named, cases, wanted, mistakes, modelled, body["judged_by"], tuple(body["parameters"]))
 
 
 def _read_answer(answer: dict[str, Any] | None) -> Any:

@@ -7,6 +7,7 @@ case tried, that is what went wrong, and its text is what the student is told.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -53,3 +54,11 @@ class Question:
     tolerance: float = 1e-9
     prediction: str = ""
     judge: Callable[[tuple[Any, ...], Any], Sequence[str]] | None = None
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of the reference's parameters, as a student reads them in what was asked."""
+        try:
+            return tuple(inspect.signature(self.reference).parameters)
+        except ValueError:  # some built-in functions have no signature
+            return ()

@@ -21,6 +21,7 @@ from typing import Any
 from autograder.errors import AutograderError
 from autograder.judge import Outcome, Verdict, diagnose, show
 from autograder.public import PublicQuestion, read_public
+from autograder.questions import Question
 from autograder.wire import WireError, encode
 
 PUBLIC, PREDICTIONS = "public_checks.json", "predictions.json"
@@ -152,19 +153,18 @@ def _report(question: PublicQuestion, judged: Sequence[Verdict]) -> Report:
         return Report(True, f"{question.name}: all {right} public cases are right.", _next_when_right())
     wrong = next(v for v in judged if not v.right)
     headline = f"{question.name}: {right} of {len(judged)} public cases are right."
-    return Report(False, headline, (*evidence(question.function, wrong), *_advice(question, judged)))
+    return Report(False, headline, (*evidence(question, wrong), *_advice(question, judged)))
 
 
 def _next_when_right() -> tuple[tuple[str, str], ...]:
     return (("next", "The grader also tries other shapes: think of sizes that are not square and a stride above 1."),)
 
 
-def evidence(function: str, verdict: Verdict) -> tuple[tuple[str, str], ...]:
+def evidence(question: Question | PublicQuestion, verdict: Verdict) -> tuple[tuple[str, str], ...]:
     """What was asked and what happened, as lines of (label, text)."""
     assert verdict.difference
-    args = ",\n".join(show(arg) for arg in verdict.case.args)
-    asked = f"{function}({args})"
-    lines = [("asked", asked if len(asked) > 100 else asked.replace("\n", " ")), ("case", verdict.case.kind)]
+    asked = written_call(question.function, question.parameters, verdict.case.args)
+    lines = [("asked", asked), ("case", verdict.case.kind)]
     if verdict.outcome.fault:
         return (*lines, ("happened", verdict.difference.text))
     lines.append(("got", show(verdict.outcome.value)))
@@ -172,6 +172,20 @@ def evidence(function: str, verdict: Verdict) -> tuple[tuple[str, str], ...]:
         lines.append(("wanted", show(verdict.wanted)))
     plain = verdict.difference.aspect == "value" and not verdict.difference.index
     return tuple(lines) if plain else (*lines, ("differs", verdict.difference.text))
+
+
+def written_call(function: str, parameters: Sequence[str], args: Sequence[Any]) -> str:
+    """A call as one would write it, on one line if it is short.
+
+    >>> written_call("output_shape", ("H", "W"), (5, 7))
+    'output_shape(H=5, W=7)'
+    """
+    names = [f"{name}=" for name in parameters] if len(parameters) == len(args) else [""] * len(args)
+    named = [name + _indent(show(arg), len(name) + 2) for name, arg in zip(names, args, strict=True)]
+    short = f"{function}({', '.join(named)})"
+    if len(short) <= 100 and "\n" not in short:
+        return short
+    return f"{function}(\n  " + ",\n  ".join(named) + ")"
 
 
 def _advice(question: PublicQuestion, judged: Sequence[Verdict]) -> tuple[tuple[str, str], ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from autograder import cli, sandbox
@@ -98,3 +100,8 @@ def test_a_damaged_result_is_named_and_the_others_get_their_page(capsys, course,
     assert 1 == cli.main(["feedback", "tests/autograder/tiny", "--course", str(course.root)])
     assert "grade this student again" in capsys.readouterr().err
     assert (course.at("feedback", "bob", "tiny") / "tiny.html").exists()
+
+
+def test_a_missing_package_is_named(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "jupytext", None)
+    assert "pip install 'accelsim[course]'" in refused(capsys, "release", "tests/autograder/tiny")

@@ -94,10 +94,10 @@ def test_a_good_submission_after_the_attacks_is_graded_as_ever(tiny):
 
 SPY = """
 import os, socket
-names = ("checks.py", "gradebook.db", "result.json", "shadow")
+names = ("checks.py", "result.json", "shadow")
 print("SEEN", [os.path.join(d, f) for d, _, fs in os.walk("/") if not d.startswith("/proc") for f in fs if f in names])
-places = ("/", "/usr", "/etc", "/submission", os.path.dirname(os.__file__), os.path.dirname(np.__file__))
-print("WRITE", [d for d in places if os.access(d, os.W_OK)])
+folders = ("/", "/usr", "/etc", "/submission", os.path.dirname(os.__file__), os.path.dirname(np.__file__))
+print("WRITE", [d for d in folders if os.access(d, os.W_OK)])
 print("PROCESSES", len([p for p in os.listdir("/proc") if p.isdigit()]), "ROOT", os.getuid() == 0)
 try:
     socket.create_connection(("192.0.2.1", 80), 1)
@@ -107,9 +107,13 @@ except OSError as error:
 
 
 def test_nothing_of_the_grader_can_be_reached(tiny, course):
-    graded = grade(tiny, cells(tiny, after=SPY), Limits())
+    root = tiny.folder.parents[2]
+    secret = [str(path) for path in (course.root, tiny.folder, root / "labs", root / "tests", root / "pyproject.toml")]
+    graded = grade(
+        tiny, cells(tiny, after=SPY + f"print('EXISTS', [p for p in {secret} if os.path.exists(p)])"), Limits()
+    )
     shown = "".join(part.get("text", "") for parts in graded.session.outputs.values() for part in parts)
-    for said in ("SEEN []", "WRITE []", "PROCESSES 2 ROOT False", "NETWORK Network is unreachable"):
+    for said in ("SEEN []", "EXISTS []", "WRITE []", "PROCESSES 2 ROOT False", "NETWORK Network is unreachable"):
         assert said in shown
     assert {"places": 1, "slide": 1} == shares(graded)
 

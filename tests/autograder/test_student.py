@@ -73,7 +73,7 @@ def test_a_wrong_answer_is_told_with_evidence_and_its_name(desk):
     report = ask("slide", slide=lambda line, window: np.convolve(line, window, "valid"))
     assert not report.right
     for part in (
-        "slide([0., 1., 2., 3., 4.], [1., 0., 2.])",
+        "slide(line=[0., 1., 2., 3., 4.], window=[1., 0., 2.])",
         "at [0]: got 2.0, wanted 4.0",
         "kernel flipped",
         "2.1 Layers",
