@@ -6,7 +6,7 @@ fill it. Partial sums travel the other way. `trace` really runs the loops and mu
 
 The trick that makes the closed form possible: every dimension indexes one axis of a tensor, so a tile, a union
 of tiles and what stays put across a step are products over axes, and a sum over steps is a sum of products of
-sums, one per axis. `_Walk.positions` lists, for one dimension, how often each relation of "position before" to
+sums, one per axis. `Walk.positions` lists, for one dimension, how often each relation of "position before" to
 "position now" occurs; only positions near the edge of a clipped dimension differ from the rest.
 
 The book's page of design notes gives the semantics in full.
@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from itertools import pairwise, product
@@ -66,93 +66,94 @@ def count(layer: Layer, arch: Arch, mapping: Mapping) -> Counts:
     >>> counts.writes["DRAM", "ofmap"], counts.reads["DRAM", "ofmap"]      # 3 sums start at zero
     (12, 9)
     """
-    check(layer, arch, mapping)
-    nests = _Nest(layer, arch, mapping, tuple(p for p in placed(mapping) if p.loop.bound > 1))
+    flow = flow_of(layer, arch, mapping)
     keys = [(level.name, tensor.name) for level in arch.levels for tensor in layer.tensors]
-    *instances, active = (nests.active(level) for level in range(len(arch.levels) + 1))
+    *instances, active = (flow.active(level) for level in range(len(arch.levels) + 1))
     counts = Counts(
         reads=dict.fromkeys(keys, 0),
         writes=dict.fromkeys(keys, 0),
         carried=dict.fromkeys(keys, 0),
         first=dict.fromkeys(keys, 0),
         macs=layer.macs,
-        steps=nests.steps(),
+        steps=flow.steps(),
         instances=dict(zip((level.name for level in arch.levels), instances, strict=True)),
         active=active,
     )
     for tensor in layer.tensors:
-        (_count_output if tensor.output else _count_operand)(nests, tensor, counts)
+        (_count_output if tensor.output else _count_operand)(flow, tensor, counts)
     return counts
 
 
-def _count_operand(nests: _Nest, tensor: Tensor, counts: Counts) -> None:
-    chain = nests.chain(tensor)
+def flow_of(layer: Layer, arch: Arch, mapping: Mapping) -> Flow:
+    """The loops of a mapping placed, those of bound 1 left out. Raises `MappingError` with all faults."""
+    check(layer, arch, mapping)
+    return Flow(layer, arch, mapping, tuple(p for p in placed(mapping) if p.loop.bound > 1))
+
+
+def _count_operand(flow: Flow, tensor: Tensor, counts: Counts) -> None:
+    chain = flow.chain(tensor)
     for parent, child in pairwise(chain):
-        counts.writes[nests.name(child), tensor.name] += nests.moved(tensor, parent, child, NONE)
-        counts.reads[nests.name(parent), tensor.name] += nests.moved(tensor, parent, child, nests.multicast)
-        counts.first[nests.name(parent), tensor.name] += nests.first(tensor, parent, child, nests.multicast)
+        counts.writes[flow.name(child), tensor.name] += flow.moved(tensor, parent, child, NONE)
+        counts.reads[flow.name(parent), tensor.name] += flow.moved(tensor, parent, child, flow.multicast)
+        counts.first[flow.name(parent), tensor.name] += flow.first(tensor, parent, child, flow.multicast)
         for level in range(parent, child):
-            arrived = nests.moved(tensor, parent, child, _below(level, nests.multicast))
-            counts.carried[nests.name(level), tensor.name] += arrived
+            arrived = flow.moved(tensor, parent, child, _below(level, flow.multicast))
+            counts.carried[flow.name(level), tensor.name] += arrived
     last = chain[-1]
-    counts.reads[nests.name(last), tensor.name] += nests.requested(tensor, last, nests.multicast)
-    for level in range(last, len(nests.arch.levels)):
-        asked = nests.requested(tensor, last, _below(level, nests.multicast))
-        counts.carried[nests.name(level), tensor.name] += asked
+    counts.reads[flow.name(last), tensor.name] += flow.requested(tensor, last, flow.multicast)
+    for level in range(last, len(flow.arch.levels)):
+        asked = flow.requested(tensor, last, _below(level, flow.multicast))
+        counts.carried[flow.name(level), tensor.name] += asked
 
 
-def _count_output(nests: _Nest, tensor: Tensor, counts: Counts) -> None:
-    """Partial sums: what leaves a tile is read there and written above; what returns started no new sum.
-
-    `fresh` counts the sums that started at zero in the parent; `live` only those in reach of a MAC, since an
-    instance beyond a clipped edge moves with its neighbours but computes nothing.
-    """
-    chain = nests.chain(tensor)
-    fresh = live = nests.points(tensor)
-    for parent, child in pairwise(chain):
-        up, down = nests.name(parent), nests.name(child)
-        drained = nests.moved(tensor, parent, child, NONE)
-        added = nests.moved(tensor, parent, child, nests.reduction)
-        returned = nests.moved(tensor, parent, child, nests.every) - fresh
+def _count_output(flow: Flow, tensor: Tensor, counts: Counts) -> None:
+    """Partial sums: what leaves a tile is read there and written above; what returns started no new sum."""
+    chain = flow.chain(tensor)
+    for (parent, child), fresh in zip(pairwise(chain), flow.fresh(tensor), strict=False):
+        up, down = flow.name(parent), flow.name(child)
+        drained = flow.moved(tensor, parent, child, NONE)
+        added = flow.moved(tensor, parent, child, flow.reduction)
+        returned = flow.moved(tensor, parent, child, flow.every) - fresh
         counts.reads[down, tensor.name] += drained
         counts.writes[up, tensor.name] += added
         counts.reads[up, tensor.name] += added - fresh
         counts.writes[down, tensor.name] += returned
         for level in range(parent, child):
-            left = nests.moved(tensor, parent, child, _below(level, nests.reduction))
-            counts.carried[nests.name(level), tensor.name] += left + returned
-        live_returned = nests.moved(tensor, parent, child, nests.every, live=True) - live
-        fresh, live = drained - returned, nests.moved(tensor, parent, child, NONE, live=True) - live_returned
-    last = chain[-1]
-    updates = nests.requested(tensor, last, nests.reduction)
-    counts.writes[nests.name(last), tensor.name] += updates
-    counts.reads[nests.name(last), tensor.name] += updates - live
-    for level in range(last, len(nests.arch.levels)):
-        sums = nests.requested(tensor, last, _below(level, nests.reduction))
-        counts.carried[nests.name(level), tensor.name] += sums + updates - live
+            left = flow.moved(tensor, parent, child, _below(level, flow.reduction))
+            counts.carried[flow.name(level), tensor.name] += left + returned
+    last, fresh = chain[-1], flow.fresh(tensor, live=True)[-1]
+    updates = flow.requested(tensor, last, flow.reduction)
+    counts.writes[flow.name(last), tensor.name] += updates
+    counts.reads[flow.name(last), tensor.name] += updates - fresh
+    for level in range(last, len(flow.arch.levels)):
+        sums = flow.requested(tensor, last, _below(level, flow.reduction))
+        counts.carried[flow.name(level), tensor.name] += sums + updates - fresh
 
 
 @dataclass(frozen=True)
-class _Nest:
-    """A layer, machine and mapping that are known to fit, with the loops placed."""
+class Flow:
+    """A layer, machine and mapping that are known to fit, with the loops placed: make it with `flow_of`."""
 
     layer: Layer
     arch: Arch
     mapping: Mapping
     loops: tuple[Placed, ...]
-    walks: dict[tuple[str, int, int, Levels], _Walk] = field(default_factory=dict)
+    known: dict[tuple[str, int, int, Levels], Walk] = field(default_factory=dict)
     found: dict[tuple[str, int, int, Levels, bool], int] = field(default_factory=dict)
 
     @cached_property
     def multicast(self) -> Levels:
+        """Levels whose array serves a word to all copies with one read."""
         return frozenset(at for at, level in enumerate(self.arch.levels) if level.multicast)
 
     @cached_property
     def reduction(self) -> Levels:
+        """Levels whose array adds the sums of its copies."""
         return frozenset(at for at, level in enumerate(self.arch.levels) if level.reduction)
 
     @cached_property
     def every(self) -> Levels:
+        """All levels."""
         return frozenset(range(len(self.arch.levels)))
 
     @cached_property
@@ -163,15 +164,19 @@ class _Nest:
         }
 
     def spread_between(self, parent: int, child: int) -> Levels:
+        """Levels from parent to above child with a spatial loop."""
         return frozenset(p.level for p in self.loops if p.spatial and parent <= p.level < child)
 
     def name(self, level: int) -> str:
+        """A level's name."""
         return self.arch.levels[level].name
 
     def chain(self, tensor: Tensor) -> list[int]:
+        """The levels that keep a tensor, outermost first."""
         return [level for level, stage in enumerate(self.mapping.stages) if stage.holds(tensor.name)]
 
     def points(self, tensor: Tensor) -> int:
+        """Words of an output: the product of its dimensions."""
         return math.prod(self.layer.dims[dim] for dim in tensor.dims)
 
     def steps(self) -> int:
@@ -183,20 +188,21 @@ class _Nest:
         return self.reached(p for p in self.loops if p.spatial and p.level < level)
 
     def reached(self, places: Iterable[Placed]) -> int:
+        """Positions of some loops that lie inside the layer."""
         loops = tuple(places)
         return math.prod(
             _reached([(p.loop.bound, p.step) for p in loops if p.loop.dim == dim], size)
             for dim, size in self.layer.bounds
         )
 
-    def walk(self, dim: str, parent: int, child: int, shared: Levels) -> _Walk:
+    def walk(self, dim: str, parent: int, child: int, shared: Levels) -> Walk:
         """One dimension between a parent and a child level; loops at `shared` levels move as one union."""
         key = (dim, parent, child, shared & self.spread[dim])
-        if key not in self.walks:
-            self.walks[key] = self._walk(*key)
-        return self.walks[key]
+        if key not in self.known:
+            self.known[key] = self._walk(*key)
+        return self.known[key]
 
-    def _walk(self, dim: str, parent: int, child: int, shared: Levels) -> _Walk:
+    def _walk(self, dim: str, parent: int, child: int, shared: Levels) -> Walk:
         roles: list[tuple[int, int, int]] = []
         offsets: tuple[int, ...] = (0,)
         extent = 1
@@ -211,7 +217,7 @@ class _Nest:
                 offsets = tuple(at + i * p.step for at in offsets for i in range(p.loop.bound))
             else:
                 roles.append((-1, p.loop.bound, p.step))
-        return _Walk(self.layer.dims[dim], tuple(roles), offsets, extent)
+        return Walk(self.layer.dims[dim], tuple(roles), offsets, extent)
 
     def moved(self, tensor: Tensor, parent: int, child: int, shared: Levels, live: bool = False) -> int:
         """Points of a tensor that enter the tiles of `child`, over all steps: unions across `shared` levels.
@@ -221,25 +227,42 @@ class _Nest:
         """
         key = (tensor.name, parent, child, shared & self.spread_between(parent, child), live)
         if key not in self.found:
-            walks = [self.walk(dim, parent, child, shared) for dim in self.layer.dims]
-            carries = (place for place, p in enumerate(self.loops) if p.level < child and not p.spatial)
-            stays = sum(self._points(tensor, [walk.at(place) for walk in walks], live, True) for place in carries)
-            self.found[key] = self._points(tensor, [walk.everywhere() for walk in walks], live, False) - stays
+            walks = self.walks(parent, child, shared)
+            moves = ([walk.at(place) for walk in walks] for place in self.above(child))
+            stays = sum(self.points_of(tensor, move, live, staying=True) for move in moves)
+            self.found[key] = self.points_of(tensor, [walk.everywhere() for walk in walks], live) - stays
         return self.found[key]
+
+    def above(self, level: int) -> Iterator[int]:
+        """Places of the temporal loops above a level."""
+        return (place for place, p in enumerate(self.loops) if p.level < level and not p.spatial)
+
+    def fresh(self, tensor: Tensor, live: bool = False) -> list[int]:
+        """Sums that start at zero in each level that keeps the output, outermost first.
+
+        With `live`, only those in reach of a MAC: a copy beyond a clipped edge moves with its neighbours but
+        computes nothing.
+        """
+        found = [self.points(tensor)]
+        for parent, child in pairwise(self.chain(tensor)):
+            returned = self.moved(tensor, parent, child, self.every, live) - found[-1]
+            found.append(self.moved(tensor, parent, child, NONE, live) - returned)
+        return found
 
     def first(self, tensor: Tensor, parent: int, child: int, shared: Levels) -> int:
         """Points that enter the tiles of `child` at the first step."""
-        walks = [self.walk(dim, parent, child, shared) for dim in self.layer.dims]
-        return self._points(tensor, [walk.at(-1) for walk in walks], live=False, staying=False)
+        return self.points_of(tensor, [walk.at(-1) for walk in self.walks(parent, child, shared)])
 
     def requested(self, tensor: Tensor, level: int, shared: Levels) -> int:
         """Words the MACs ask of the innermost level that keeps a tensor, over all steps."""
-        end = len(self.arch.levels)
-        return self._points(
-            tensor, [self.walk(dim, level, end, shared).everywhere() for dim in self.layer.dims], True, False
-        )
+        walks = self.walks(level, len(self.arch.levels), shared)
+        return self.points_of(tensor, [walk.everywhere() for walk in walks], live=True)
 
-    def _points(self, tensor: Tensor, moves: list[_Moves], live: bool, staying: bool) -> int:
+    def walks(self, parent: int, child: int, shared: Levels) -> list[Walk]:
+        """Every dimension between a parent and a child level."""
+        return [self.walk(dim, parent, child, shared) for dim in self.layer.dims]
+
+    def points_of(self, tensor: Tensor, moves: list[Moves], live: bool = False, staying: bool = False) -> int:
         """Sum over positions of the points in the tile, or of those among them that stay: a product over axes."""
         by_dim = dict(zip(self.layer.dims, moves, strict=True))
         total = 1
@@ -256,7 +279,7 @@ class _Nest:
 
 
 @dataclass(frozen=True)
-class _Walk:
+class Walk:
     """One dimension as one child level sees it.
 
     loops: (place in the nest, bound, step), outermost first; place -1 marks loops over separate instances.
@@ -267,9 +290,9 @@ class _Walk:
     loops: tuple[tuple[int, int, int], ...]
     offsets: tuple[int, ...]
     extent: int
-    seen: dict[tuple[int, bool], _Moves] = field(default_factory=dict, compare=False)
+    seen: dict[tuple[int, bool], Moves] = field(default_factory=dict, compare=False)
 
-    def at(self, carry: int) -> _Moves:
+    def at(self, carry: int) -> Moves:
         """What happens to this dimension when the loop at place `carry` steps.
 
         Loops outside the carry stand still, loops inside return from their last position to 0. Place -1 is the
@@ -278,13 +301,13 @@ class _Walk:
         cut = max((at + 1 for at, (place, _, _) in enumerate(self.loops) if 0 <= place <= carry), default=0)
         return self._seen(cut, cut > 0 and self.loops[cut - 1][0] == carry)
 
-    def everywhere(self) -> _Moves:
+    def everywhere(self) -> Moves:
         """Every position of the loops, as `now`."""
         return self._seen(len(self.loops), False)
 
-    def _seen(self, cut: int, mine: bool) -> _Moves:
+    def _seen(self, cut: int, mine: bool) -> Moves:
         if (cut, mine) not in self.seen:
-            self.seen[cut, mine] = _Moves(self, self._positions(cut, mine))
+            self.seen[cut, mine] = Moves(self, self._positions(cut, mine))
         return self.seen[cut, mine]
 
     def _positions(self, cut: int, mine: bool) -> Counter[Move]:
@@ -355,14 +378,15 @@ def _reached(loops: Iterable[tuple[int, int]], size: int) -> int:
 
 
 @dataclass(frozen=True)
-class _Moves:
+class Moves:
     """How often each (iterations left now, iterations left before, shift) of a dimension occurs."""
 
-    walk: _Walk
+    walk: Walk
     moves: Counter[Move]
 
     @cached_property
     def times(self) -> int:
+        """How many moves there are, over all separate instances."""
         return sum(self.moves.values())
 
     @cached_property
@@ -377,7 +401,7 @@ class _Moves:
         return sum(times * tile for times, (tile, _) in pairs), sum(times * stay for times, (_, stay) in pairs)
 
 
-def _windows(rank: Rank, moves: list[_Moves]) -> tuple[int, int]:
+def _windows(rank: Rank, moves: list[Moves]) -> tuple[int, int]:
     """For an axis of several dimensions: the points of all tiles now, and those that stay put."""
     tile = stay = 0
     coefficients = tuple(coefficient for _, coefficient in rank.terms)

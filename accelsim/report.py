@@ -12,6 +12,7 @@ from accelsim.arch import Arch
 from accelsim.dataflow import Counts, Key, count
 from accelsim.energy import by_access, energy, leakage
 from accelsim.errors import MappingError
+from accelsim.explain import Explanation, explain
 from accelsim.latency import Latency, latency
 from accelsim.mapping import Mapping
 from accelsim.workload import Layer
@@ -74,6 +75,17 @@ class Report:
     def by_access(self) -> dict[tuple[str, str, str], float]:
         """Energy of the memories and links by (level, tensor, kind): "read", "write" or "link"."""
         return by_access(self.counts, self.arch)
+
+    def explain(self, level: str, tensor: str) -> Explanation:
+        """Why a level reads and writes so many words of a tensor: which loops cause it, in words and as a formula.
+
+        >>> from accelsim import catalog
+        >>> layer, mapping = catalog.alexnet().layer("conv3"), catalog.mappings("eyeriss", "alexnet")["conv3"]
+        >>> why = evaluate(layer, catalog.eyeriss(), mapping).explain("DRAM", "filter")
+        >>> why.read_formula
+        '(2304 + 378 * 2304 + 5 * 2304)'
+        """
+        return explain(self.layer, self.arch, self.mapping, level, tensor)
 
     def _outer(self, words: Table[Key, int]) -> list[int]:
         return [moved for (level, _), moved in words.items() if level == self.arch.levels[0].name]
