@@ -15,6 +15,7 @@ The book's page of design notes gives the semantics in full.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -266,15 +267,15 @@ class Flow:
         """Sum over positions of the points in the tile, or of those among them that stay: a product over axes."""
         by_dim = dict(zip(self.layer.dims, moves, strict=True))
         total = 1
-        for dim, move in by_dim.items():
-            if dim not in tensor.dims:
-                total *= move.live if live else move.times
         for rank in tensor.ranks:
             if total and len(rank.terms) == 1:
                 total *= by_dim[rank.terms[0][0]].sums[staying]
         for rank in tensor.ranks:
             if total and len(rank.terms) > 1:
                 total *= _windows(rank, [by_dim[dim] for dim, _ in rank.terms])[staying]
+        for dim, move in by_dim.items():
+            if total and dim not in tensor.dims:
+                total *= move.live if live else move.times
         return total
 
 
@@ -298,8 +299,17 @@ class Walk:
         Loops outside the carry stand still, loops inside return from their last position to 0. Place -1 is the
         first step: all loops are at 0.
         """
-        cut = max((at + 1 for at, (place, _, _) in enumerate(self.loops) if 0 <= place <= carry), default=0)
-        return self._seen(cut, cut > 0 and self.loops[cut - 1][0] == carry)
+        places, cuts = self.turns
+        if not places:
+            return self.everywhere()
+        outside = bisect_right(places, carry)
+        return self._seen(cuts[outside], outside > 0 and places[outside - 1] == carry)
+
+    @cached_property
+    def turns(self) -> tuple[list[int], list[int]]:
+        """Places of the temporal loops, and how many loops stand outside or at each, after a 0 for none."""
+        temporal = [(at, place) for at, (place, _, _) in enumerate(self.loops) if place >= 0]
+        return [place for _, place in temporal], [0, *(at + 1 for at, _ in temporal)]
 
     def everywhere(self) -> Moves:
         """Every position of the loops, as `now`."""
