@@ -14,8 +14,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from os import PathLike
+from typing import TYPE_CHECKING
 
-from accelsim.errors import WorkloadError, suggest, whole
+from accelsim.errors import CatalogError, WorkloadError, suggest, whole
+
+if TYPE_CHECKING:
+    from accelsim.onnx_reader import Imported
 
 MAX_BOUND = 2**63 - 1
 
@@ -131,6 +136,61 @@ class Layer:
         return f"{self.name}: {self.output} += {operands}  ({bounds})"
 
 
+@dataclass(frozen=True)
+class Network:
+    """Layers in the order they run. source: where the shapes come from.
+
+    extra: parameters that no layer's filter holds, as (what they are, how many): biases, norms, embeddings.
+    products: names of layers whose `filter` is computed, not learnt, as the keys and values of attention are.
+
+    Layers are what multiplies and accumulates. What does not is left out: activations, residual adds, pooling,
+    softmax and the arithmetic of norms; their parameters are in `extra`. Raises `WorkloadError` with every fault.
+
+    >>> toy = Network("toy", (conv("c", M=8, C=3, R=3, S=3),), extra=(("biases", 8),))
+    >>> print(toy)
+    toy: 1 layer, 216 MACs, 224 parameters
+    """
+
+    name: str
+    layers: tuple[Layer, ...]
+    source: str = ""
+    extra: tuple[tuple[str, int], ...] = ()
+    products: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "layers", tuple(self.layers))
+        names = [layer.name for layer in self.layers]
+        faults = [f"{names.count(name)} layers are called {name}" for name in sorted({*names}) if names.count(name) > 1]
+        faults += [
+            f"products names {name}, no layer{suggest(name, names)}" for name in self.products if name not in names
+        ]
+        if faults:
+            raise WorkloadError(f"{self.name}: " + "\n  ".join(faults))
+
+    @cached_property
+    def macs(self) -> int:
+        """Multiply-accumulates of all layers. 1 MAC = 2 operations."""
+        return sum(layer.macs for layer in self.layers)
+
+    @cached_property
+    def params(self) -> int:
+        """Learnt parameters: the words of every learnt filter, and `extra`."""
+        learnt = [layer.words("filter") for layer in self.layers if layer.name not in self.products]
+        return sum(learnt) + sum(count for _, count in self.extra)
+
+    def layer(self, name: str) -> Layer:
+        """The layer of that name. Raises `CatalogError` for an unknown one."""
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        names = [layer.name for layer in self.layers]
+        raise CatalogError(f"no layer of {self.name} {name!r}; there is {', '.join(names)}{suggest(name, names)}")
+
+    def __str__(self) -> str:
+        layers = f"{len(self.layers)} layer{'s' if len(self.layers) != 1 else ''}"
+        return f"{self.name}: {layers}, {self.macs:,} MACs, {self.params:,} parameters"
+
+
 def conv(
     name: str,
     *,
@@ -183,6 +243,23 @@ def conv(
     ofmap = Tensor("ofmap", (one["N"], *group, one["M"], one["P"], one["Q"]), output=True)
     sizes = dict(N=N, **({} if G == 1 else {"G": G}), M=M // G, C=C // G, P=P, Q=Q, R=R, S=S)
     return Layer(name, tuple(sizes.items()), (ifmap, weights, ofmap))
+
+
+def from_onnx(path: str | PathLike[str], batch: int = 1, sizes: dict[str, int] | None = None) -> Imported:
+    """Read the layers of an ONNX model, and say what was left out and how much of the work that is.
+
+    batch: the size of a first input axis that the model leaves open. sizes: those of its other open axes, by
+    the model's own names for them. Needs the package onnx (`pip install accelsim[onnx]`). Raises `WorkloadError`
+    for a file that is missing, is no ONNX model, has axes of unknown size, or computes with operators that
+    multiply and accumulate and have no reading here.
+
+        imported = from_onnx("resnet50.onnx")
+        imported.network.macs
+        print(imported)
+    """
+    from accelsim.onnx_reader import read
+
+    return read(path, batch, sizes or {})
 
 
 _TENSOR = re.compile(r"\s*([A-Za-z_]\w*)\s*\[([^\[\]]*)\]\s*")
