@@ -74,6 +74,7 @@ from pathlib import Path  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent
 SPACE_NEEDED = 1000 * 10**6  # bytes: the environment takes 600 MB, what pip downloads the rest
+ALL_EXTRAS = ("course", "onnx", "test")
 START_PAGE = "Start here.md"
 BOOK_PAGE = "_build/html/index.html"  # below build/book
 # What a user set for other Pythons and Jupyters must not reach ours.
@@ -718,20 +719,20 @@ def do_build(root, _):
 
 def do_test(root, args):
     """Build, then every check and every test."""
-    build(root, ("course", "test"))
+    build(root, ALL_EXTRAS)
     return run_tests(root, args.options)
 
 
 def do_check(root, args):
     """The quick checks and tests, for use all day."""
     with alone(root):
-        install(root, ("course", "test"))
+        install(root, ALL_EXTRAS)
     return run_tests(root, ["-q", "-m", QUICK] + args.options)
 
 
 def do_format(root, _):
     """Lay out all Python files as `check` wants them."""
-    install(root, ("course", "test"))
+    install(root, ALL_EXTRAS)
     return subprocess.call([str(python(root)), "-m", "ruff", "format", "."], cwd=str(root))
 
 
@@ -745,7 +746,7 @@ LOCK_HEAD = """\
 
 def do_lock(root, args):
     """Make constraints.txt anew from the ranges in pyproject.toml."""
-    install(root, ("course", "test"))
+    install(root, ALL_EXTRAS)
     if step(root, "look for uv", [python(root), "-m", "uv", "--version"])[0]:
         must(root, "install uv", [python(root), "-m", "pip", "install", "uv"])
     command = "uv pip compile pyproject.toml - --all-extras --universal --python-version 3.11"
