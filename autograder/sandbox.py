@@ -111,7 +111,7 @@ def bubblewrap(folder: Path, hidden: Sequence[Path], limits: Limits) -> list[str
         *_ways(visible),
         *(part for p in visible for part in ("--ro-bind", str(p), str(p))),
         *(part for p in covered for part in ("--tmpfs", str(p))),
-        *("--ro-bind", str(folder), SUBMISSION, "--chdir", HOME, "--", *_python()),
+        *("--ro-bind", str(folder), SUBMISSION, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", HOME, "--", *_python()),
     ]
 
 
@@ -120,7 +120,7 @@ def _privileges() -> list[str]:
     if os.getuid() == 0:
         spaces = ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-cgroup-try"]
         return [*spaces, "--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
-    return ["--unshare-all", "--disable-userns", "--cap-drop", "ALL"]
+    return ["--unshare-all", "--unshare-user", "--disable-userns", "--cap-drop", "ALL"]
 
 
 def _system() -> Iterator[str]:

@@ -96,7 +96,7 @@ SPY = """
 import os, socket
 names = ("checks.py", "result.json", "shadow")
 print("SEEN", [os.path.join(d, f) for d, _, fs in os.walk("/") if not d.startswith("/proc") for f in fs if f in names])
-folders = ("/", "/usr", "/etc", "/submission", os.path.dirname(os.__file__), os.path.dirname(np.__file__))
+folders = ("/", "/usr", "/etc", "/dev", "/submission", os.path.dirname(os.__file__), os.path.dirname(np.__file__))
 print("WRITE", [d for d in folders if os.access(d, os.W_OK)])
 print("PROCESSES", len([p for p in os.listdir("/proc") if p.isdigit()]), "ROOT", os.getuid() == 0)
 try:
