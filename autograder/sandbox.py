@@ -81,15 +81,22 @@ def environment() -> dict[str, str]:
 
 
 def _python() -> list[str]:
-    return [sys.executable, "-I", "-X", "utf8", "-m", "autograder.worker"]
+    """Isolated from the user's environment and the working directory; the packages need not be installed."""
+    parents = sorted({str(package.parent) for package in packages()})
+    code = f"import sys; sys.path += {parents}; from autograder.worker import main; main()"
+    return [sys.executable, "-I", "-X", "utf8", "-c", code]
+
+
+def packages() -> list[Path]:
+    """Where the two packages are that a worker imports."""
+    return [Path(module.__file__).resolve().parent for module in (accelsim, autograder) if module.__file__]
 
 
 def seen() -> list[Path]:
     """What a worker must see, read-only, besides the system: this Python and the two packages."""
-    packages = [Path(module.__file__).resolve().parent for module in (accelsim, autograder) if module.__file__]
     prefixes = [Path(prefix) for prefix in (sys.base_prefix, sys.prefix)]
     outer = [p for p in dict.fromkeys((*prefixes, *(p.resolve() for p in prefixes))) if not _inside(p, [Path("/usr")])]
-    return [*outer, *(p for p in packages if not _inside(p, [*outer, Path("/usr")]))]
+    return [*outer, *(p for p in packages() if not _inside(p, [*outer, Path("/usr")]))]
 
 
 def _inside(path: Path, parents: Sequence[Path]) -> bool:
@@ -111,7 +118,19 @@ def bubblewrap(folder: Path, hidden: Sequence[Path], limits: Limits) -> list[str
         *_ways(visible),
         *(part for p in visible for part in ("--ro-bind", str(p), str(p))),
         *(part for p in covered for part in ("--tmpfs", str(p))),
-        *("--ro-bind", str(folder), SUBMISSION, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", HOME, "--", *_python()),
+        *(
+            "--ro-bind",
+            str(folder),
+            SUBMISSION,
+            "--remount-ro",
+            "/dev",
+            "--remount-ro",
+            "/",
+            "--chdir",
+            HOME,
+            "--",
+            *_python(),
+        ),
     ]
 
 
@@ -178,7 +197,7 @@ def missing() -> str:
         with scratch() as folder, Worker(BUBBLEWRAP, folder, (), Limits()):
             return ""
     except WorkerGone as error:
-        return f"bubblewrap is installed but cannot make a sandbox here ({error}): allow unprivileged user namespaces"
+        return f"bubblewrap is installed but makes no sandbox here: {error}. It needs unprivileged user namespaces"
 
 
 def best() -> Rung:
