@@ -24,6 +24,7 @@ from autograder.public import PublicQuestion, read_public
 from autograder.questions import Question
 from autograder.wire import WireError, encode
 
+PRINTED = ("asked", "happened", "got", "wanted", "differs")
 PUBLIC, PREDICTIONS = "public_checks.json", "predictions.json"
 
 
@@ -53,19 +54,22 @@ class Report:
         return "\n".join([f"{mark}: {self.headline}", *told])
 
     def _repr_html_(self) -> str:
-        colour, mark = ("#1b5e20", "Right") if self.right else ("#8a3c00", "Not yet")
-        rows = "".join(
-            f'<tr><th scope="row" style="text-align:left;vertical-align:top;white-space:nowrap;padding:2px 12px 2px 0">'
-            f'{html.escape(label)}</th><td style="text-align:left"><pre style="margin:0;white-space:pre-wrap">'
-            f"{html.escape(text)}</pre></td></tr>"
-            for label, text in self.lines
-        )
+        edge, mark = ("#2e7d32", "Right") if self.right else ("#c05600", "Not yet")
+        rows = "".join(_row(label, text) for label, text in self.lines)
         return (
-            f'<section aria-label="Result of the check" style="border-left:4px solid {colour};padding-left:12px">'
-            f'<p style="margin:0 0 4px"><strong style="color:{colour}">{mark}.</strong> '
-            f"{html.escape(self.headline)}</p>"
+            f'<section aria-label="Result of the check" style="border-left:4px solid {edge};padding-left:12px">'
+            f'<p style="margin:0 0 4px"><strong>{mark}.</strong> {html.escape(self.headline)}</p>'
             f"<table>{rows}</table></section>"
         )
+
+
+def _row(label: str, text: str) -> str:
+    """A table row; what Python printed keeps its columns, prose flows. Colours are the reader's, light or dark."""
+    body = html.escape(text)
+    if label in PRINTED:
+        body = f'<pre style="margin:0;padding:0;background:none;color:inherit;white-space:pre-wrap">{body}</pre>'
+    head = f'<th scope="row" style="text-align:left;vertical-align:top;white-space:nowrap">{html.escape(label)}</th>'
+    return f'<tr style="background:none">{head}<td style="text-align:left;vertical-align:top">{body}</td></tr>'
 
 
 def _indent(text: str, width: int) -> str:
@@ -157,7 +161,7 @@ def _report(question: PublicQuestion, judged: Sequence[Verdict]) -> Report:
 
 
 def _next_when_right() -> tuple[tuple[str, str], ...]:
-    return (("next", "The grader also tries other shapes: think of sizes that are not square and a stride above 1."),)
+    return (("next", "The grader also asks other cases, of these kinds and of others."),)
 
 
 def evidence(question: Question | PublicQuestion, verdict: Verdict) -> tuple[tuple[str, str], ...]:
