@@ -652,7 +652,7 @@ def gates(root):
         ("ruff check", [py, "-m", "ruff", "check", "."]),
         ("ruff format", [py, "-m", "ruff", "format", "--check", "."]),
         ("mypy", [py, "-m", "mypy"]),
-        ("import-linter", [script(root, "lint-imports")]),
+        ("import-linter", [script(root, "lint-imports"), "--no-cache"]),
         ("codespell", [py, "-m", "codespell_lib"]),
     ]
 
