@@ -141,7 +141,8 @@ class Network:
     """Layers in the order they run. source: where the shapes come from.
 
     extra: parameters that no layer's filter holds, as (what they are, how many): biases, norms, embeddings.
-    products: names of layers whose `filter` is computed, not learnt, as the keys and values of attention are.
+    products: names of layers whose `filter` is computed, as the keys and values of attention are, or held already by
+    another layer, so that its words are no parameters of their own.
 
     Layers are what multiplies and accumulates. What does not is left out: activations, residual adds, pooling,
     softmax and the arithmetic of norms; their parameters are in `extra`. Raises `WorkloadError` with every fault.
@@ -248,14 +249,15 @@ def conv(
 def from_onnx(path: str | PathLike[str], batch: int = 1, sizes: dict[str, int] | None = None) -> Imported:
     """Read the layers of an ONNX model, and say what was left out and how much of the work that is.
 
-    batch: the size of a first input axis that the model leaves open. sizes: those of its other open axes, by
-    the model's own names for them. Needs the package onnx (`pip install accelsim[onnx]`). Raises `WorkloadError`
+    Read are Conv over one or two axes (strides, dilations, groups), Gemm and MatMul, their integer and quantised
+    forms too. batch: the size of a first input axis that the model leaves open. sizes: those of its other open axes,
+    by the model's own names for them. Needs the package onnx (`pip install accelsim[onnx]`). Raises `WorkloadError`
     for a file that is missing, is no ONNX model, has axes of unknown size, or computes with operators that
     multiply and accumulate and have no reading here.
 
-        imported = from_onnx("resnet50.onnx")
-        imported.network.macs
-        print(imported)
+        imported = from_onnx("model.onnx", batch=4, sizes={"sequence": 128})
+        imported.network.layers, imported.network.macs, imported.network.params
+        imported.left_out, imported.share_of_nodes, imported.share_of_work
     """
     from accelsim.onnx_reader import read
 
