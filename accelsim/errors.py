@@ -26,6 +26,14 @@ class CatalogError(AccelsimError):
     """A name that the catalog does not have."""
 
 
+class FormatError(AccelsimError):
+    """An array that a format cannot hold, or a format that cannot be."""
+
+
+class StreamError(FormatError):
+    """An encoded stream that no array has: cut short, changed on its way, or of another shape."""
+
+
 def suggest(name: str, known: Iterable[str]) -> str:
     """`"; did you mean X?"` when a known name is close, else an empty string.
 
