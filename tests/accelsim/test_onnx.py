@@ -145,7 +145,7 @@ def test_products_broadcast_their_leading_axes(tmp_path, a, b, text, macs):
 def test_a_constant_first_operand_is_the_filter(tmp_path):
     path = save(tmp_path, [node("MatMul", "w x", "y")], [("x", [8, 5])], ["y"], [constant("w", 7, 8)])
     network = from_onnx(path).network
-    assert "ofmap[N M] += ifmap[N C] * filter[M C]" in str(network.layers[0])
+    assert str(network.layers[0]).endswith("ofmap[N M] += ifmap[N C] * filter[M C]  (N=5 M=7 C=8)")
     assert (56, 56 * 5) == (network.params, network.macs)
 
 
@@ -269,6 +269,12 @@ def test_open_axes_are_all_named_at_once(tmp_path):
     assert "axis 2 of input x is open: give its size by sizes={'x.2': ...}" in said
     assert "sizes names 'token', no open axis; there is n, tokens, x.2; did you mean tokens?" in said
     assert from_onnx(path, sizes={"tokens": 4, "x.2": 5}).left_out[0].outputs == 20
+
+
+@pytest.mark.parametrize("size", [0, -1])
+def test_an_axis_of_no_size_is_open(tmp_path, size):
+    path = save(tmp_path, [node("Relu", "x", "y")], [("x", [size, 5])], ["y"])
+    assert 15 == from_onnx(path, batch=3).left_out[0].outputs
 
 
 @pytest.mark.parametrize("batch", [0, -1, 1.5, "4", True])
