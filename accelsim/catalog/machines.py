@@ -49,7 +49,8 @@ def tpu_v1() -> Arch:
     Systolic: an activation enters a row once and is handed on from MAC to MAC, a partial sum runs down a column.
     In the counts that is multicast along x and reduction along y. What is simpler here: the host's memory and the
     weight memory are one DRAM, the FIFO of weights is left out because nothing in it is used twice, and finished
-    ofmap words leave the accumulators with 8 bits, so a mapping should finish them there.
+    ofmap words leave the accumulators with 8 bits, so a mapping should finish them there. (A partial sum in the
+    accumulators is one word of the level's capacity, and priced as one of 32 bits.)
 
     Energies are not published. They are Horowitz's (45 nm) carried to 28 nm and 0.9 V (assumed) by `scale`: a MAC as
     8-bit multiply and 32-bit add, the accumulators as SRAM of 8 KB, the unified buffer as a cache of 1 MB
@@ -82,7 +83,7 @@ def nvdla() -> Arch:
     256 bits, 32 words a cycle each way. Its manual (Unit Description, Stripe Operation): weights stay in the cells
     for a stripe of up to 32 outputs, the limit being the accumulators, hence 32 x 32 partial sums here. Clock
     1 GHz (recalled). Left out: compressed weights, Winograd, the second memory interface and what follows the
-    accumulators.
+    accumulators. As in `tpu_v1`, a partial sum is one word of its level, priced as one of 32 bits.
 
     Energies are not published. They are Horowitz's (45 nm) carried to 28 nm and 0.9 V (both assumed: the design is
     source code, not a chip): a MAC as 8-bit multiply and 32-bit add, accumulators as SRAM of 8 KB, the convolution

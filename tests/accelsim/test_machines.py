@@ -55,6 +55,14 @@ def test_a_systolic_input_is_read_once_for_all_columns():
     assert report.counts.writes["acc", "ofmap"] * rows == report.macs
 
 
+@pytest.mark.parametrize(("name", "above"), [("tpu_v1", "UB"), ("nvdla", "DRAM")])
+def test_recorded_mappings_finish_sums_in_the_accumulators(name, above):
+    """What leaves them has 8 bits on both machines, so no sum may leave before it is done."""
+    for report in RUNS[name].reports:
+        assert report.layer.words("ofmap") == report.counts.writes[above, "ofmap"]
+        assert report.counts.reads[above, "ofmap"] == (report.layer.words("ofmap") if above == "UB" else 0)
+
+
 def test_nvdla_makes_an_output_of_64_channels_a_cycle_in_each_cell():
     report = RUNS["nvdla"].reports[2]
     assert (2048, 1.0) == (report.counts.active, report.spatial)
