@@ -1,0 +1,38 @@
+"""The layers and the machine that every tool of the benchmark is given, as values and as plain data for the peers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from accelsim import Layer, catalog, conv
+
+ARCH = catalog.eyeriss()
+ROOMY = replace(  # the same machine without limits, where every mapping fits: no limit changes a count
+    ARCH, levels=tuple(replace(level, capacity=None, fanout=(10**6, 10**6)) for level in ARCH.levels)
+)
+KEEPS = (None, ("ifmap", "ofmap"), None)  # as on the chip, filters go past the global buffer
+LAYERS = {
+    "conv3": catalog.alexnet().layer("conv3"),
+    "res3x3": conv("res3x3", N=4, M=128, C=128, P=28, Q=28, R=3, S=3),  # the 3x3 of ResNet-50's conv3_x, stride 1
+}
+
+
+def plain(layer: Layer) -> dict[str, Any]:
+    """A layer and the machine for another tool, with one spatial mapping: row stationary, rows beside rows.
+
+    >>> plain(LAYERS["conv3"])["spatial"]
+    [[['P', 13]], [['R', 3], ['M', 4]]]
+    """
+    dram, glb, spad = ARCH.levels
+    width, height = glb.fanout
+    rows = max(part for part in range(1, width + 1) if layer.dims["P"] % part == 0)
+    return {
+        "name": layer.name,
+        "sizes": {dim: size for dim, size in layer.dims.items() if dim != "G"},
+        "array": [width, height],
+        "words": {"GLB": glb.capacity, "spad": spad.capacity},
+        "energy": {"DRAM": dram.read, "GLB": glb.read, "link": glb.link, "spad": spad.read, "MAC": ARCH.mac},
+        "bandwidth": dram.bandwidth,
+        "spatial": [[["P", rows]], [["R", layer.dims["R"]], ["M", height // layer.dims["R"]]]],
+    }
