@@ -170,13 +170,14 @@ class _Teller:
         flow = self.flow
         walks = flow.walks(parent, child, shared)
         first = flow.points_of(self.tensor, [walk.at(-1) for walk in walks])
-        terms = [Term(*self.opening(first, parent, child, shared, walks))]
+        terms = [Term(*self.opening(first, child, walks))]
         places = list(flow.above(child))
         for place in reversed(places):
             terms.append(self.carried(place, places, walks))
         return tuple(term for term in terms if term.formula)
 
-    def opening(self, first: int, parent: int, child: int, shared: Levels, walks: Sequence[Walk]) -> tuple[str, str]:
+    def opening(self, first: int, child: int, walks: Sequence[Walk]) -> tuple[str, str]:
+        """Words of the first step, and which copies they are for."""
         flow = self.flow
         copies = math.prod(len(walk.offsets) for walk in walks)
         apart = math.prod(p.loop.bound for p in flow.loops if p.spatial and p.level < child) // copies
@@ -186,8 +187,8 @@ class _Teller:
         groups = "each on its own" if apart > 1 else "taken together"
         if copies > 1 and apart > 1:
             groups = f"in {apart} groups of {copies} taken together"
-        shared = "; a word that several want counts once" if copies > 1 else ""
-        return str(first), f"the first tiles of {copies * apart} copies of {name}, {groups}{shared}"
+        once = "; a word that several want counts once" if copies > 1 else ""
+        return str(first), f"the first tiles of {copies * apart} copies of {name}, {groups}{once}"
 
     def carried(self, place: int, places: list[int], walks: Sequence[Walk]) -> Term:
         flow, p = self.flow, self.flow.loops[place]
