@@ -41,6 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has gone, as in `autograder feedback LAB --text | head`
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
         return ATTENTION
+    except OSError as error:
+        print(f"autograder {options.command}: {error.strerror}: {error.filename}", file=sys.stderr)
+        return BAD_INPUT
     except KeyboardInterrupt:
         print("\nautograder: interrupted; what was finished is kept, run the same command again", file=sys.stderr)
         return INTERRUPTED

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import sysconfig
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,9 +94,19 @@ def config(course: Course) -> Any:
     return defaults
 
 
-def gradebook(course: Course) -> Any:
-    """nbgrader's gradebook of this course, a context manager."""
+@contextmanager
+def gradebook(course: Course) -> Iterator[Any]:
+    """nbgrader's gradebook of this course, for a `with` statement.
+
+    Raises AutograderError when the database cannot be read or written; what was committed before stays.
+    """
     settings = config(course).CourseDirectory
     from nbgrader.api import Gradebook
+    from sqlalchemy.exc import SQLAlchemyError
 
-    return Gradebook(settings.db_url, settings.course_id)
+    try:
+        with Gradebook(settings.db_url, settings.course_id) as book:
+            yield book
+    except SQLAlchemyError as error:
+        why = getattr(error, "orig", None) or type(error).__name__
+        raise AutograderError(f"the gradebook {settings.db_url}: {why}; what was graded before is kept") from error

@@ -101,13 +101,12 @@ def _release_cells(lab: Lab, course: Course, book: Any) -> dict[str, Any]:
     path = course.at("release", ".", lab.name) / f"{lab.name}.ipynb"
     try:
         cells = json.loads(path.read_text("utf-8"))["cells"]
-        known = {cell.name for cell in book.find_notebook(lab.name, lab.name).grade_cells}
+        known = {cell.name: cell.max_score for cell in book.find_notebook(lab.name, lab.name).grade_cells}
     except (OSError, ValueError, KeyError, MissingEntry) as error:
         raise AutograderError(f"{lab.name} is not released in {course.root}: autograder release {lab.name}") from error
-    if missing := [item.name for item in lab.items if item.name not in known]:
-        raise AutograderError(
-            f"{lab.name} has changed since its release: the gradebook has no {', '.join(missing)}; release it again"
-        )
+    if changed := [item.name for item in lab.items if known.get(item.name) != item.points]:
+        what = f"the gradebook has other points for {', '.join(changed)}, or none"
+        raise AutograderError(f"{lab.name} has changed since its release: {what}; release it again")
     return {cell["metadata"]["nbgrader"]["grade_id"]: cell for cell in cells if "nbgrader" in cell["metadata"]}
 
 
@@ -307,9 +306,11 @@ def mistake_of(answered: Answered) -> Any:
 
 
 def _tell(graded: Graded, lab: Lab) -> None:
+    from tqdm import tqdm
+
     of = sum(item.points for item in lab.items)
     shown = re.sub(r"[^\w.@ -]", "?", graded.student)
-    print(f"{shown:24} {graded.points:g} of {of:g}" + ("  NEEDS ATTENTION" if graded.fault or graded.notes else ""))
-    for note in (graded.fault, *graded.notes):
-        if note:
-            print(f"    {note}")
+    attention = "  NEEDS ATTENTION" if graded.fault or graded.notes else ""
+    lines = [f"{shown:24} {graded.points:g} of {of:g}{attention}"]
+    lines += [f"    {note}" for note in (graded.fault, *graded.notes) if note]
+    tqdm.write("\n".join(lines), file=sys.stdout)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from autograder.lab import Cell, Lab
 from autograder.public import public_data
 from autograder.student import PUBLIC
 
+IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc", ".ipynb_checkpoints")
 LICENCES = ("LICENSE", "LICENSE-PROSE")
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
@@ -24,10 +26,28 @@ def release(lab: Lab, course: Course) -> Path:
 
     Raises AutograderError when nbgrader refuses, with what it said.
     """
-    source = course.at("source", ".", lab.name)
-    _fill(source, lab)
-    _generate(course, lab.name)
-    return course.at("release", ".", lab.name)
+    source, released = course.at("source", ".", lab.name), course.at("release", ".", lab.name)
+    with _kept(source), _kept(released):
+        _fill(source, lab)
+        _generate(course, lab.name)
+    return released
+
+
+@contextmanager
+def _kept(folder: Path) -> Iterator[None]:
+    """Start without the folder; put it back as it was if what follows fails."""
+    before = folder.with_name(f".{folder.name}.before")
+    shutil.rmtree(before, ignore_errors=True)
+    if folder.exists():
+        folder.rename(before)
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        if before.exists():
+            before.rename(folder)
+        raise
+    shutil.rmtree(before, ignore_errors=True)
 
 
 def notebook(cells: Iterable[Cell]) -> dict[str, Any]:
@@ -48,17 +68,12 @@ def _cell(cell: Cell) -> dict[str, Any]:
 
 
 def _fill(source: Path, lab: Lab) -> None:
-    """Write a fresh source folder beside the old one and swap them."""
-    fresh = source.with_name(f".{source.name}.new")
-    shutil.rmtree(fresh, ignore_errors=True)
     given = lab.folder / "given"
-    shutil.copytree(given, fresh) if given.is_dir() else fresh.mkdir(parents=True)
+    shutil.copytree(given, source, ignore=IGNORED) if given.is_dir() else source.mkdir(parents=True)
     for name in LICENCES:
-        shutil.copyfile(_licence(lab.folder, name), fresh / name)
-    write(fresh / PUBLIC, json.dumps(public_data(list(lab.questions.values()), lab.name), indent=1) + "\n")
-    write(fresh / f"{lab.name}.ipynb", json.dumps(notebook(lab.cells), indent=1) + "\n")
-    shutil.rmtree(source, ignore_errors=True)
-    fresh.rename(source)
+        shutil.copyfile(_licence(lab.folder, name), source / name)
+    write(source / PUBLIC, json.dumps(public_data(list(lab.questions.values()), lab.name), indent=1) + "\n")
+    write(source / f"{lab.name}.ipynb", json.dumps(notebook(lab.cells), indent=1) + "\n")
 
 
 def _licence(folder: Path, name: str) -> Path:

@@ -65,15 +65,15 @@ class WorkerGone(Exception):
     """The worker ended, hung or spoke nonsense; the text says which."""
 
 
-def environment() -> dict[str, str]:
+def environment(home: str = HOME) -> dict[str, str]:
     """The few variables a worker sees."""
     return {
         "PATH": f"{sys.prefix}/bin:/usr/local/bin:/usr/bin:/bin",
-        "HOME": HOME,
+        "HOME": home,
         "LANG": "C.UTF-8",
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-        "MPLCONFIGDIR": "/tmp/matplotlib",
-        "IPYTHONDIR": "/tmp/ipython",
+        "MPLCONFIGDIR": f"{home}/.matplotlib",
+        "IPYTHONDIR": f"{home}/.ipython",
         "PYTHONDONTWRITEBYTECODE": "1",
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
@@ -118,19 +118,8 @@ def bubblewrap(folder: Path, hidden: Sequence[Path], limits: Limits) -> list[str
         *_ways(visible),
         *(part for p in visible for part in ("--ro-bind", str(p), str(p))),
         *(part for p in covered for part in ("--tmpfs", str(p))),
-        *(
-            "--ro-bind",
-            str(folder),
-            SUBMISSION,
-            "--remount-ro",
-            "/dev",
-            "--remount-ro",
-            "/",
-            "--chdir",
-            HOME,
-            "--",
-            *_python(),
-        ),
+        *("--ro-bind", str(folder), SUBMISSION, "--remount-ro", "/dev", "--remount-ro", "/"),
+        *("--chdir", HOME, "--", *_python()),
     ]
 
 
@@ -220,7 +209,7 @@ class Worker:
                 stdout=subprocess.PIPE,
                 stderr=self._noise,
                 cwd=None if self.rung.official else self.folder,
-                env=None if self.rung.official else {**os.environ, **environment(), "HOME": str(self.folder)},
+                env=None if self.rung.official else environment(str(self.folder)),
                 start_new_session=True,
             )
             stack.callback(self._end)

@@ -105,3 +105,34 @@ def test_a_damaged_result_is_named_and_the_others_get_their_page(capsys, course,
 def test_a_missing_package_is_named(capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "jupytext", None)
     assert "pip install 'accelsim[course]'" in refused(capsys, "release", "tests/autograder/tiny")
+
+
+def test_a_gradebook_that_is_none_is_named(capsys, course, hand_in):
+    hand_in("ada")
+    (course.root / "gradebook.db").write_bytes(b"not a database" * 100)
+    for command in ("release", "grade"):
+        assert "file is not a database" in refused(capsys, command, "tests/autograder/tiny", "--course", course.root)
+
+
+def test_a_lab_that_changed_since_its_release_is_not_graded(capsys, course, hand_in, own_lab):
+    hand_in("ada")
+    text = (own_lab / "lab.py").read_text("utf-8")
+    (own_lab / "lab.py").write_text(text.replace('"points": 2', '"points": 4'), "utf-8")
+    said = refused(capsys, "grade", own_lab, "--course", course.root)
+    assert "has changed since its release" in said
+    assert "places" in said
+
+
+def test_an_item_cannot_vanish_once_work_is_graded(capsys, course, hand_in, own_lab):
+    hand_in("ada")
+    cli.main(["grade", "tests/autograder/tiny", "--course", str(course.root), "--unsandboxed"])
+    before = sorted(path.name for path in course.at("release", ".", "tiny").iterdir())
+    text = (own_lab / "lab.py").read_text("utf-8").replace('{"grade": true, "grade_id": "essay"', '{"grade_id": "x"')
+    (own_lab / "lab.py").write_text(text, "utf-8")
+    assert "nbgrader did not release tiny" in refused(capsys, "release", own_lab, "--course", course.root)
+    assert before == sorted(path.name for path in course.at("release", ".", "tiny").iterdir())
+
+
+def test_a_folder_that_cannot_be_written_is_named(capsys, tmp_path):
+    (tmp_path / "c").write_text("a file")
+    assert str(tmp_path / "c") in refused(capsys, "release", "tests/autograder/tiny", "--course", tmp_path / "c")

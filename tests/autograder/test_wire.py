@@ -158,6 +158,12 @@ def test_a_subclass_arrives_as_what_it_holds():
     assert compare(np.ones(2), arrived)
 
 
+@pytest.mark.parametrize("text", [b"NaN", b"[Infinity]", b"-Infinity"])
+def test_what_is_no_json_is_refused(text):
+    with pytest.raises(WireError, match="the constant"):
+        unpack(text)
+
+
 def test_a_frame_is_read_whole_or_not_at_all():
     frame = pack({"do": "ask"})
     assert {"do": "ask"} == read_frame(io.BytesIO(frame))
