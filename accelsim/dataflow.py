@@ -31,6 +31,7 @@ Key = tuple[str, str]
 Levels = frozenset[int]
 Move = tuple[int, int, int]
 NONE: Levels = frozenset()
+FIRST, EVERYWHERE = -1, 2**30  # places in a nest before and beyond all loops
 
 
 @dataclass(frozen=True)
@@ -229,9 +230,8 @@ class Flow:
         key = (tensor.name, parent, child, shared & self.spread_between(parent, child), live)
         if key not in self.found:
             walks = self.walks(parent, child, shared)
-            moves = ([walk.at(place) for walk in walks] for place in self.above(child))
-            stays = sum(self.points_of(tensor, move, live, staying=True) for move in moves)
-            self.found[key] = self.points_of(tensor, [walk.everywhere() for walk in walks], live) - stays
+            stays = sum(self.points_of(tensor, walks, place, live, staying=True) for place in self.above(child))
+            self.found[key] = self.points_of(tensor, walks, EVERYWHERE, live) - stays
         return self.found[key]
 
     def above(self, level: int) -> Iterator[int]:
@@ -252,29 +252,33 @@ class Flow:
 
     def first(self, tensor: Tensor, parent: int, child: int, shared: Levels) -> int:
         """Points that enter the tiles of `child` at the first step."""
-        return self.points_of(tensor, [walk.at(-1) for walk in self.walks(parent, child, shared)])
+        return self.points_of(tensor, self.walks(parent, child, shared), FIRST)
 
     def requested(self, tensor: Tensor, level: int, shared: Levels) -> int:
         """Words the MACs ask of the innermost level that keeps a tensor, over all steps."""
-        walks = self.walks(level, len(self.arch.levels), shared)
-        return self.points_of(tensor, [walk.everywhere() for walk in walks], live=True)
+        return self.points_of(tensor, self.walks(level, len(self.arch.levels), shared), EVERYWHERE, live=True)
 
-    def walks(self, parent: int, child: int, shared: Levels) -> list[Walk]:
+    def walks(self, parent: int, child: int, shared: Levels) -> dict[str, Walk]:
         """Every dimension between a parent and a child level."""
-        return [self.walk(dim, parent, child, shared) for dim in self.layer.dims]
+        return {dim: self.walk(dim, parent, child, shared) for dim in self.layer.dims}
 
-    def points_of(self, tensor: Tensor, moves: list[Moves], live: bool = False, staying: bool = False) -> int:
-        """Sum over positions of the points in the tile, or of those among them that stay: a product over axes."""
-        by_dim = dict(zip(self.layer.dims, moves, strict=True))
+    def points_of(
+        self, tensor: Tensor, walks: dict[str, Walk], carry: int, live: bool = False, staying: bool = False
+    ) -> int:
+        """When loop `carry` steps, the points of the tiles now, or of those that stay: a product over axes.
+
+        Single dimensions come first: most steps keep nothing, and that shows there.
+        """
         total = 1
         for rank in tensor.ranks:
             if total and len(rank.terms) == 1:
-                total *= by_dim[rank.terms[0][0]].sums[staying]
+                total *= walks[rank.terms[0][0]].at(carry).sums[staying]
         for rank in tensor.ranks:
             if total and len(rank.terms) > 1:
-                total *= _windows(rank, [by_dim[dim] for dim, _ in rank.terms])[staying]
-        for dim, move in by_dim.items():
+                total *= _windows(rank, [walks[dim].at(carry) for dim, _ in rank.terms])[staying]
+        for dim, walk in walks.items():
             if total and dim not in tensor.dims:
+                move = walk.at(carry)
                 total *= move.live if live else move.times
         return total
 
@@ -296,12 +300,12 @@ class Walk:
     def at(self, carry: int) -> Moves:
         """What happens to this dimension when the loop at place `carry` steps.
 
-        Loops outside the carry stand still, loops inside return from their last position to 0. Place -1 is the
-        first step: all loops are at 0.
+        Loops outside the carry stand still, loops inside return from their last position to 0. `FIRST` is the
+        first step, all loops at 0; `EVERYWHERE` stands for every step, without a before.
         """
         places, cuts = self.turns
-        if not places:
-            return self.everywhere()
+        if not places or carry == EVERYWHERE:
+            return self._seen(len(self.loops), False)
         outside = bisect_right(places, carry)
         return self._seen(cuts[outside], outside > 0 and places[outside - 1] == carry)
 
@@ -310,10 +314,6 @@ class Walk:
         """Places of the temporal loops, and how many loops stand outside or at each, after a 0 for none."""
         temporal = [(at, place) for at, (place, _, _) in enumerate(self.loops) if place >= 0]
         return [place for _, place in temporal], [0, *(at + 1 for at, _ in temporal)]
-
-    def everywhere(self) -> Moves:
-        """Every position of the loops, as `now`."""
-        return self._seen(len(self.loops), False)
 
     def _seen(self, cut: int, mine: bool) -> Moves:
         if (cut, mine) not in self.seen:

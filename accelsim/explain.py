@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from accelsim.arch import Arch
@@ -169,17 +169,17 @@ class _Teller:
         """The first tiles, then what each loop above the child makes it move, innermost loop first."""
         flow = self.flow
         walks = flow.walks(parent, child, shared)
-        first = flow.points_of(self.tensor, [walk.at(-1) for walk in walks])
+        first = flow.first(self.tensor, parent, child, shared)
         terms = [Term(*self.opening(first, child, walks))]
         places = list(flow.above(child))
         for place in reversed(places):
             terms.append(self.carried(place, places, walks))
         return tuple(term for term in terms if term.formula)
 
-    def opening(self, first: int, child: int, walks: Sequence[Walk]) -> tuple[str, str]:
+    def opening(self, first: int, child: int, walks: dict[str, Walk]) -> tuple[str, str]:
         """Words of the first step, and which copies they are for."""
         flow = self.flow
-        copies = math.prod(len(walk.offsets) for walk in walks)
+        copies = math.prod(len(walk.offsets) for walk in walks.values())
         apart = math.prod(p.loop.bound for p in flow.loops if p.spatial and p.level < child) // copies
         name = flow.name(child)
         if copies == apart == 1:
@@ -190,11 +190,10 @@ class _Teller:
         once = "; a word that several want counts once" if copies > 1 else ""
         return str(first), f"the first tiles of {copies * apart} copies of {name}, {groups}{once}"
 
-    def carried(self, place: int, places: list[int], walks: Sequence[Walk]) -> Term:
+    def carried(self, place: int, places: list[int], walks: dict[str, Walk]) -> Term:
         flow, p = self.flow, self.flow.loops[place]
-        moves = [walk.at(place) for walk in walks]
-        tiles, stays = (flow.points_of(self.tensor, moves, staying=staying) for staying in (False, True))
-        times = math.prod(move.times for move in moves)
+        tiles, stays = (flow.points_of(self.tensor, walks, place, staying=staying) for staying in (False, True))
+        times = math.prod(walk.at(place).times for walk in walks.values())
         loop = f"{p.loop} at {flow.name(p.level)}"
         inside = [
             str(flow.loops[at].loop) for at in places if at > place and flow.loops[at].loop.dim in self.tensor.dims
