@@ -24,6 +24,7 @@ from autograder.questions import Case, Question
 from autograder.wire import WireError, encode
 
 MOST_ITEMS, MOST_STUB_LINES = 8, 15
+NEEDED = ("grade_id", "grade", "locked", "solution", "schema_version")
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 CHECK = re.compile(r"""^check\((?P<quote>["'])(?P<name>\w+)(?P=quote)\)$""")
 PREDICT = re.compile(r"""\bpredict\((?P<quote>["'])(?P<name>\w+)(?P=quote),\s*None\)""")
@@ -266,8 +267,8 @@ def _one_cell_faults(cell: Cell) -> Iterator[str]:
     meta, name = cell.nbgrader, f"lab.py cell {cell.nbgrader.get('grade_id', cell.id)!r}"
     if not meta:
         return
-    if not meta.get("grade_id"):
-        yield f"{name}: the nbgrader metadata has no grade_id"
+    if missing := [key for key in NEEDED if key not in meta]:
+        yield f"{name}: the nbgrader metadata has no {', '.join(missing)}"
     if meta.get("grade") and not meta.get("solution"):
         yield from _graded_faults(cell, name)
     if meta.get("solution") and cell.kind == "code" and not meta.get("grade"):

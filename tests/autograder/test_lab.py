@@ -36,6 +36,12 @@ BROKEN = {
         '"points": 2,,',
         "line 28: the nbgrader metadata is not JSON",
     ),
+    "metadata half there": (
+        "lab.py",
+        '"schema_version": 3, ',
+        "",
+        "cell 'title': the nbgrader metadata has no schema_version",
+    ),
     "no points": ("lab.py", '"points": 2, ', "", "cell 'places': points are None"),
     "points as text": ("lab.py", '"points": 2', '"points": "2"', "cell 'places': points are '2'"),
     "an unlocked check": ("lab.py", '"places", "locked": true', '"places", "locked": false', "must be locked"),
@@ -103,7 +109,7 @@ def test_all_faults_are_told_at_once(own_lab):
 
 
 def test_more_than_eight_items_are_too_many(own_lab):
-    meta = '{"grade": true, "grade_id": "qN", "locked": true, "points": 1, "solution": false}'
+    meta = '{"grade": true, "grade_id": "qN", "locked": true, "points": 1, "solution": false, "schema_version": 3}'
     cell = f'\n# %% nbgrader={meta}\ncheck("qN")\n'
     with (own_lab / "lab.py").open("a", encoding="utf-8") as file:
         file.write("".join(cell.replace("qN", f"q{n}") for n in range(7)))
