@@ -19,10 +19,12 @@ Eyeriss RLC    64 bits
 40.0
 """
 
+from accelsim.formats.huffman import Huffman
 from accelsim.formats.positions import COO, CSC, CSR, Bitmask, Dense, Structured
 from accelsim.formats.runs import EyerissRLC, RunLength
 from accelsim.formats.stream import Format, Section, Stream, decode
 from accelsim.formats.structure import block_density, diagonal_density, effectual_macs, predicted_macs
+from accelsim.formats.tree import Fiber, Fibertree, Rank, fibertree
 
 __all__ = [
     "COO",
@@ -31,7 +33,11 @@ __all__ = [
     "Bitmask",
     "Dense",
     "EyerissRLC",
+    "Fiber",
+    "Fibertree",
     "Format",
+    "Huffman",
+    "Rank",
     "RunLength",
     "Section",
     "Stream",
@@ -40,5 +46,6 @@ __all__ = [
     "decode",
     "diagonal_density",
     "effectual_macs",
+    "fibertree",
     "predicted_macs",
 ]

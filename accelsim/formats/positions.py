@@ -54,7 +54,8 @@ class Dense:
     def encode(self, array: ArrayLike) -> Stream:
         """The array as a stream of bits."""
         values, width = integers(array, self.value_bits)
-        return Stream(self, values.shape, str(values.dtype), (section("values", values.reshape(-1), width),))
+        parts = (section("values", values.reshape(-1), width),)
+        return Stream(self, values.shape, str(values.dtype), parts, int(np.count_nonzero(values)) * width)
 
     def decode(self, stream: Stream) -> Array:
         """The array that a stream holds; `StreamError` where it holds none."""
@@ -98,7 +99,7 @@ class Bitmask:
         flat = values.reshape(-1)
         mask = flat != 0
         parts = (Section("mask", len(flat), np.packbits(mask).tobytes()), section("values", flat[mask], width))
-        return Stream(self, values.shape, str(values.dtype), parts)
+        return Stream(self, values.shape, str(values.dtype), parts, parts[-1].bits)
 
     def decode(self, stream: Stream) -> Array:
         """The array that a stream holds; `StreamError` where it holds none."""
@@ -158,7 +159,7 @@ class COO:
             *(section(f"rank {r}", where, clog2(values.shape[r])) for r, where in enumerate(ranks)),
             section("values", flat[at], width),
         )
-        return Stream(self, values.shape, str(values.dtype), parts)
+        return Stream(self, values.shape, str(values.dtype), parts, parts[-1].bits)
 
     def decode(self, stream: Stream) -> Array:
         """The array that a stream holds; `StreamError` where it holds none."""
@@ -214,7 +215,7 @@ def _encode_rows(codec: Format, values: Array, table: Array, width: int) -> Stre
         section("coordinates", column, clog2(columns)),
         section("values", table[row, column], width),
     )
-    return Stream(codec, values.shape, str(values.dtype), parts)
+    return Stream(codec, values.shape, str(values.dtype), parts, parts[-1].bits)
 
 
 def _decode_rows(codec: Format, stream: Stream, rows: int, columns: int, width: int) -> Array:
@@ -355,12 +356,12 @@ class Structured:
         """The array as a stream of bits."""
         values, width = integers(array, self.value_bits)
         groups = self._groups(values)
-        at = _kept(groups, self.keep)
+        at = kept(groups, self.keep)
         parts = (
             section("positions", at.reshape(-1), clog2(self.of)),
             section("values", np.take_along_axis(groups, at, axis=1).reshape(-1), width),
         )
-        return Stream(self, values.shape, str(values.dtype), parts)
+        return Stream(self, values.shape, str(values.dtype), parts, int(np.count_nonzero(values)) * width)
 
     def decode(self, stream: Stream) -> Array:
         """The array that a stream holds; `StreamError` where it holds none."""
@@ -394,7 +395,7 @@ class Structured:
         return groups
 
     def _check_fillers(self, groups: Array, at: NDArray[np.int64]) -> None:
-        wrong = (_kept(groups, self.keep) != at).any(axis=1)
+        wrong = (kept(groups, self.keep) != at).any(axis=1)
         if wrong.any():
             raise StreamError(f"{self.name} stream, group {int(np.argmax(wrong))}: a stored zero is not its first zero")
 
@@ -409,7 +410,7 @@ class Structured:
         return groups * self.keep * (width_of(dtype, self.value_bits) + clog2(self.of))
 
 
-def _kept(groups: Array, keep: int) -> NDArray[np.int64]:
+def kept(groups: Array, keep: int) -> NDArray[np.int64]:
     """The positions stored of each group: its nonzeros, then its first zeros, in rising order."""
     first = np.argsort(groups == 0, axis=1, kind="stable")[:, :keep]
     kept: NDArray[Any] = np.sort(first, axis=1)

@@ -151,7 +151,7 @@ class RunLength:
         values, width = integers(array, self.value_bits)
         runs, levels = run_pairs(values.reshape(-1), self.run_bits)
         parts = (section("runs", runs, self.run_bits), section("levels", levels, width))
-        return Stream(self, values.shape, str(values.dtype), parts)
+        return Stream(self, values.shape, str(values.dtype), parts, int(np.count_nonzero(levels)) * width)
 
     def decode(self, stream: Stream) -> Array:
         """The array that a stream holds; `StreamError` where it holds none."""
@@ -206,8 +206,8 @@ class EyerissRLC:
         """The array as a stream of bits."""
         values, _ = integers(array, self.value_bits)
         runs, levels = run_pairs(values.reshape(-1), self.run_bits)
-        words = _words(runs, levels)
-        return Stream(self, values.shape, str(values.dtype), (section("words", words, 64),))
+        parts = (section("words", _words(runs, levels), 64),)
+        return Stream(self, values.shape, str(values.dtype), parts, int(np.count_nonzero(levels)) * self.value_bits)
 
     def decode(self, stream: Stream) -> Array:
         """The array that a stream holds; `StreamError` where it holds none."""

@@ -51,18 +51,24 @@ class Stream:
     """An encoded array.
 
     shape, dtype: of the array; a decoder is told them with the layer, so they cost nothing.
-    sections: what is stored, field by field.
+    sections: what is stored, field by field. payload_bits: how many of the bits are the values of nonzeros.
     """
 
     format: Format
     shape: tuple[int, ...]
     dtype: str
     sections: tuple[Section, ...]
+    payload_bits: int
 
     @property
     def bits(self) -> int:
         """Everything stored, metadata and padding included."""
         return sum(section.bits for section in self.sections)
+
+    @property
+    def metadata_bits(self) -> int:
+        """Everything stored but the values of nonzeros: where they are, stored zeros, tables, flags and padding."""
+        return self.bits - self.payload_bits
 
     @property
     def raw_bits(self) -> int:
