@@ -82,9 +82,10 @@ class SparseReport:
         >>> from accelsim.formats import EyerissRLC
         >>> layer, mapping = catalog.alexnet().layer("conv1"), catalog.mappings("eyeriss", "alexnet")["conv1"]
         >>> dense = evaluate(layer, catalog.eyeriss(), mapping)
-        >>> print(*sparsify(dense, {"ifmap": 0.99}, stored={("DRAM", "ifmap"): EyerissRLC()}).warnings(), sep="; ")
-        DRAM ifmap: the format takes 21.12 bits for a word of 16; energy is 1.0165 times the dense one; it takes 1.0008 times
-        the dense cycles
+        >>> sparse = sparsify(dense, {"ifmap": 0.99}, stored={("DRAM", "ifmap"): EyerissRLC()})
+        >>> print(*sparse.warnings(), sep=", ")
+        DRAM ifmap: the format takes 21.12 bits for a word of 16, energy is 1.0165 times the dense one,
+        it takes 1.0008 times the dense cycles
         """
         found = [
             f"{level} {tensor}: the format takes {bits:.2f} bits for a word of {self.dense.arch.width(tensor)}"

@@ -131,7 +131,7 @@ def test_the_stored_images_are_those_held_out():
 
 @pytest.mark.slow
 def test_training_again_gives_the_same_accuracy():
-    """On one machine the same. Elsewhere sums round in another order: within 2 % (10 images), but for the cliff at 95."""
+    """On one machine the same. Elsewhere sums round in another order: within 2 %, 10 images, but on the cliff at 95."""
     pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip install accelsim[data]")
     from accelsim.digits_train import train
 
