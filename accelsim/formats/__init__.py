@@ -23,7 +23,7 @@ from accelsim.formats.huffman import Huffman
 from accelsim.formats.positions import COO, CSC, CSR, Bitmask, Dense, Structured
 from accelsim.formats.runs import EyerissRLC, RunLength
 from accelsim.formats.stream import Format, Section, Stream, decode
-from accelsim.formats.structure import block_density, diagonal_density, effectual_macs, predicted_macs
+from accelsim.formats.structure import block_density, crossovers, diagonal_density, effectual_macs, predicted_macs
 from accelsim.formats.tree import Fiber, Fibertree, Rank, fibertree
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "Stream",
     "Structured",
     "block_density",
+    "crossovers",
     "decode",
     "diagonal_density",
     "effectual_macs",

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from accelsim.errors import StreamError
+
 Integers = NDArray[np.integer[Any]]
 Unsigned = NDArray[np.unsignedinteger[Any]]
 CHUNK = 1 << 15  # numbers worked on at a time: few enough to stay in a core's cache
@@ -79,31 +81,32 @@ def _pack_piece(numbers: Integers, width: int, lanes: list[tuple[int, int]]) -> 
 
 
 def unpack(data: bytes, width: int, count: int) -> Unsigned:
-    """The `count` numbers of `width` bits at the start of `data`.
+    """The `count` numbers of `width` bits at the start of `data`, in the smallest type that holds them.
 
     >>> unpack(bytes.fromhex("1230"), 4, 3)
-    array([1, 2, 3], dtype=uint64)
+    array([1, 2, 3], dtype=uint8)
     """
     if width in (8, 16, 32, 64):
         stored: Unsigned = np.frombuffer(data, f">u{width // 8}", count)
         return stored.astype(stored.dtype.newbyteorder("="))
-    numbers = np.zeros(count, np.uint64)
+    numbers: Unsigned = np.zeros(count, np.min_scalar_type((1 << width) - 1))
     if width:
         lanes = _lanes(width)
         step = CHUNK * width // 8
         for piece in pieces(count):
             start = piece.start // CHUNK * step
-            numbers[piece] = _unpack_piece(data[start : start + step], width, lanes)[: piece.stop - piece.start]
+            found = _unpack_piece(data[start : start + step], width, lanes, numbers.dtype)
+            numbers[piece] = found[: piece.stop - piece.start]
     return numbers
 
 
-def _unpack_piece(data: bytes, width: int, lanes: list[tuple[int, int]]) -> NDArray[np.uint64]:
+def _unpack_piece(data: bytes, width: int, lanes: list[tuple[int, int]], dtype: np.dtype[Any]) -> Unsigned:
     per_group = len(lanes) * width // 8
     groups = -(-len(data) // per_group)
     stored = np.frombuffer(data.ljust(groups * per_group, b"\0"), ">u8").reshape(groups, per_group // 8)
     words = np.ascontiguousarray(stored.T.astype(np.uint64))
     mask = np.uint64((1 << width) - 1)
-    columns = np.empty((len(lanes), groups), np.uint64)
+    columns: Unsigned = np.empty((len(lanes), groups), dtype)
     for column, (word, shift) in zip(columns, lanes, strict=True):
         if shift >= 0:
             column[:] = words[word] >> np.uint64(shift) & mask
@@ -112,15 +115,24 @@ def _unpack_piece(data: bytes, width: int, lanes: list[tuple[int, int]]) -> NDAr
     return columns.T.reshape(-1)
 
 
-def signed(numbers: Unsigned, width: int, dtype: np.dtype[Any]) -> Integers:
+def signed(where: str, numbers: Unsigned, width: int, dtype: np.dtype[Any]) -> Integers:
     """Numbers of `width` bits as values of `dtype`: two's complement where it has a sign.
 
-    >>> signed(np.array([1, 15], dtype="uint64"), 4, np.dtype("int8"))
+    Raises StreamError, which begins with `where`, for a number too large for the type.
+
+    >>> signed("here", np.array([1, 15], dtype="uint64"), 4, np.dtype("int8"))
     array([ 1, -1], dtype=int8)
     """
-    unsigned = numbers.astype(f"u{dtype.itemsize}", copy=False)
-    if dtype.kind == "u":
-        return unsigned
-    room = dtype.itemsize * 8 - width
-    wide: Integers = unsigned.view(dtype)
-    return wide << room >> room if room else wide
+    size = dtype.itemsize * 8
+    if width <= size:
+        values: Integers = numbers.astype(f"u{dtype.itemsize}", copy=False).view(dtype)
+        return values if width == size or dtype.kind == "u" else values << (size - width) >> (size - width)
+    room = numbers.dtype.itemsize * 8 - width
+    wide: Integers = numbers
+    if dtype.kind == "i":
+        wide = numbers.view(f"i{numbers.dtype.itemsize}") << room >> room
+    values = wide.astype(dtype)
+    if (values != wide).any():
+        at = int(np.argmax(values != wide))
+        raise StreamError(f"{where}: value {at} is {wide[at]}, which no {dtype} holds")
+    return values

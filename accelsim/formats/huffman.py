@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from accelsim.errors import FormatError, StreamError
-from accelsim.formats.bits import Integers, Unsigned, byte_count, clog2, signed
+from accelsim.formats.bits import Integers, Unsigned, byte_count, clog2
 from accelsim.formats.stream import (
     Array,
     Density,
@@ -23,6 +23,7 @@ from accelsim.formats.stream import (
     numbers_of,
     section,
     sections_of,
+    values_of,
     width_of,
 )
 
@@ -124,7 +125,7 @@ class Huffman:
         dtype, (first, second, third, codes) = sections_of(stream, self, ("count", "symbols", "lengths", "codes"))
         size, width = math.prod(stream.shape), width_of(stream.dtype, self.value_bits)
         count = int(numbers_of(self.name, first, clog2(size + 1), 1)[0])
-        symbols = signed(numbers_of(self.name, second, width, count), width, dtype)
+        symbols = values_of(self.name, second, width, count, dtype)
         lengths = numbers_of(self.name, third, LENGTH_BITS, count).astype(np.int64)
         _check_table(symbols, lengths, size)
         which = _read_codes(codes, lengths, size)

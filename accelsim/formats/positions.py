@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from accelsim.errors import FormatError, StreamError, whole
-from accelsim.formats.bits import Integers, clog2, signed
+from accelsim.formats.bits import Integers, clog2
 from accelsim.formats.stream import (
     Array,
     Format,
@@ -20,6 +20,7 @@ from accelsim.formats.stream import (
     densities,
     integers,
     matrix,
+    nonzeros_of,
     numbers_of,
     section,
     sections_of,
@@ -61,8 +62,7 @@ class Dense:
         """The array that a stream holds; `StreamError` where it holds none."""
         dtype, (part,) = sections_of(stream, self, ("values",))
         width = width_of(stream.dtype, self.value_bits)
-        numbers = numbers_of(self.name, part, width, math.prod(stream.shape))
-        return signed(numbers, width, dtype).reshape(stream.shape)
+        return values_of(self.name, part, width, math.prod(stream.shape), dtype).reshape(stream.shape)
 
     def size_bits(self, array: ArrayLike) -> int:
         """`encode(array).bits`, without encoding."""
@@ -112,7 +112,7 @@ class Bitmask:
         mask = np.unpackbits(np.frombuffer(bits.data, np.uint8), count=count).view(np.bool_)
         width = width_of(stream.dtype, self.value_bits)
         out = np.zeros(count, dtype)
-        out[mask] = values_of(self.name, part, width, int(np.count_nonzero(mask)), dtype)
+        out[mask] = nonzeros_of(self.name, part, width, int(np.count_nonzero(mask)), dtype)
         return out.reshape(stream.shape)
 
     def size_bits(self, array: ArrayLike) -> int:
@@ -168,7 +168,7 @@ class COO:
         dtype, (first, *ranks, part) = sections_of(stream, self, names)
         size = math.prod(shape)
         count = int(numbers_of(self.name, first, clog2(size + 1), 1)[0])
-        values = values_of(self.name, part, width_of(stream.dtype, self.value_bits), count, dtype)
+        values = nonzeros_of(self.name, part, width_of(stream.dtype, self.value_bits), count, dtype)
         at = np.zeros(count, np.int64)
         for rank, where in enumerate(ranks):
             at = at * shape[rank] + _coordinates(self.name, where, shape[rank], count)
@@ -218,14 +218,14 @@ def _encode_rows(codec: Format, values: Array, table: Array, width: int) -> Stre
     return Stream(codec, values.shape, str(values.dtype), parts, parts[-1].bits)
 
 
-def _decode_rows(codec: Format, stream: Stream, rows: int, columns: int, width: int) -> Array:
+def _decode_rows(codec: Format, stream: Stream, rows: int, columns: int, value_bits: int | None) -> Array:
     dtype, (first, where, part) = sections_of(stream, codec, ("pointers", "coordinates", "values"))
     pointers = numbers_of(codec.name, first, clog2(rows * columns + 1), rows + 1).astype(np.int64)
     if pointers[0] or (pointers[1:] < pointers[:-1]).any():
         at = 0 if pointers[0] else int(np.argmax(pointers[1:] < pointers[:-1])) + 1
         raise StreamError(f"{codec.name} stream, pointer {at} is {pointers[at]}: pointers start at 0 and never fall")
     count = int(pointers[-1])
-    values = values_of(codec.name, part, width, count, dtype)
+    values = nonzeros_of(codec.name, part, width_of(stream.dtype, value_bits), count, dtype)
     row = np.repeat(np.arange(rows), np.diff(pointers))
     places = row * columns + _coordinates(codec.name, where, columns, count)
     _check_rising(codec.name, places)
@@ -268,8 +268,7 @@ class CSR:
     def decode(self, stream: Stream) -> Array:
         """The array that a stream holds; `StreamError` where it holds none."""
         rows, columns = matrix(stream.shape)
-        width = width_of(stream.dtype, self.value_bits)
-        return _decode_rows(self, stream, rows, columns, width).reshape(stream.shape)
+        return _decode_rows(self, stream, rows, columns, self.value_bits).reshape(stream.shape)
 
     def size_bits(self, array: ArrayLike) -> int:
         """`encode(array).bits`, without encoding."""
@@ -309,8 +308,7 @@ class CSC:
     def decode(self, stream: Stream) -> Array:
         """The array that a stream holds; `StreamError` where it holds none."""
         rows, columns = matrix(stream.shape)
-        width = width_of(stream.dtype, self.value_bits)
-        return _decode_rows(self, stream, columns, rows, width).T.reshape(stream.shape)
+        return _decode_rows(self, stream, columns, rows, self.value_bits).T.reshape(stream.shape)
 
     def size_bits(self, array: ArrayLike) -> int:
         """`encode(array).bits`, without encoding."""
@@ -371,7 +369,7 @@ class Structured:
             raise StreamError(f"{self.name} stream: no array of {stream.shape} is cut into groups of {self.of}")
         stored = size // self.of * self.keep
         at = _coordinates(self.name, where, self.of, stored).reshape(-1, self.keep)
-        values = signed(numbers_of(self.name, part, width, stored), width, dtype).reshape(-1, self.keep)
+        values = values_of(self.name, part, width, stored, dtype).reshape(-1, self.keep)
         _check_rising_rows(self.name, at)
         out = np.zeros((size // self.of, self.of), dtype)
         np.put_along_axis(out, at, values, axis=1)

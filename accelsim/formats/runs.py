@@ -27,6 +27,7 @@ from accelsim.formats.stream import (
     numbers_of,
     section,
     sections_of,
+    values_of,
     width_of,
 )
 
@@ -61,7 +62,9 @@ def _piece_pairs(flat: Array, pending: int, cover: int) -> tuple[tuple[Runs, Arr
     if not len(at):
         return (np.zeros(0, np.uint32), flat[:0]), pending + len(flat)
     left = len(flat) - 1 - int(at[-1])
-    levels = flat if len(at) == len(flat) else flat[at]
+    if len(at) == len(flat) and not pending:
+        return (np.zeros(len(at), np.uint32), flat), 0
+    levels = flat[at]
     zeros = np.empty(len(at), np.int64)
     zeros[0] = at[0] + pending
     np.subtract(at[1:], at[:-1], out=zeros[1:])
@@ -88,20 +91,31 @@ def pair_count(flat: Array, run_bits: int) -> int:
     return len(at) + int((zeros // cover).sum()) - -left // cover
 
 
-def spread_pairs(name: str, runs: Integers, levels: Array, out: Array, run_bits: int) -> None:
-    """Write pairs into a flat array of zeros; StreamError unless they fill it exactly, written as a coder writes."""
-    full, start = (1 << run_bits) - 1, 0
+def spread_pairs(name: str, runs: Integers, levels: Array, size: int, run_bits: int) -> Array:
+    """A flat array of `size` values from its pairs; StreamError unless they fill it, written as a coder writes."""
+    _check_total(name, runs, size)
+    out, start = np.zeros(size, levels.dtype), 0
     for piece in pieces(len(runs), PIECE):
-        ends = np.cumsum(runs[piece], dtype=np.int64)
+        some = runs[piece]
+        if levels[piece].all() and not some.any():
+            out[start : start + len(some)] = levels[piece]
+            start += len(some)
+            continue
+        _refuse_early_zeros(name, some, levels[piece], piece, len(runs), (1 << run_bits) - 1)
+        ends = np.cumsum(some, dtype=np.int64)
         ends += np.arange(start, start + len(ends))
         start = int(ends[-1]) + 1
-        if start > len(out):
-            at = piece.start + int(np.argmax(ends >= len(out)))
-            raise StreamError(f"{name} stream, pair {at}: runs past the end of an array of {len(out)} values")
-        _refuse_early_zeros(name, runs[piece], levels[piece], piece, len(runs), full)
         out[ends] = levels[piece]
-    if start < len(out):
-        raise StreamError(f"{name} stream: its {len(runs)} pairs hold {start} values, the array needs {len(out)}")
+    return out
+
+
+def _check_total(name: str, runs: Integers, size: int) -> None:
+    held = int(runs.sum(dtype=np.int64)) + len(runs)
+    if held < size:
+        raise StreamError(f"{name} stream: its {len(runs)} pairs hold {held} values, the array needs {size}")
+    if held > size:
+        at = int(np.argmax(np.cumsum(runs, dtype=np.int64) + np.arange(1, len(runs) + 1) > size))
+        raise StreamError(f"{name} stream, pair {at}: runs past the end of an array of {size} values")
 
 
 def _refuse_early_zeros(name: str, runs: Integers, levels: Array, piece: slice, count: int, full: int) -> None:
@@ -158,11 +172,10 @@ class RunLength:
         dtype, (runs, levels) = sections_of(stream, self, ("runs", "levels"))
         width = width_of(stream.dtype, self.value_bits)
         count = runs.bits // self.run_bits
-        out = np.zeros(math.prod(stream.shape), dtype)
         lengths = numbers_of(self.name, runs, self.run_bits, count)
-        values = signed(numbers_of(self.name, levels, width, count), width, dtype)
-        spread_pairs(self.name, lengths, values, out, self.run_bits)
-        return out.reshape(stream.shape)
+        values = values_of(self.name, levels, width, count, dtype)
+        size = math.prod(stream.shape)
+        return spread_pairs(self.name, lengths, values, size, self.run_bits).reshape(stream.shape)
 
     def size_bits(self, array: ArrayLike) -> int:
         """`encode(array).bits`, without encoding."""
@@ -215,11 +228,10 @@ class EyerissRLC:
         words = numbers_of(self.name, part, 64, part.bits // 64)
         _check_flags(words)
         runs, levels = _fields(words)
-        out = np.zeros(math.prod(stream.shape), dtype)
-        used = self._used(runs, levels, len(out))
-        values = _as_type(levels[:used], dtype)
-        spread_pairs(self.name, runs[:used], values, out, self.run_bits)
-        return out.reshape(stream.shape)
+        size = math.prod(stream.shape)
+        used = self._used(runs, levels, size)
+        values = signed(f"{self.name} stream, levels", levels[:used], self.value_bits, dtype)
+        return spread_pairs(self.name, runs[:used], values, size, self.run_bits).reshape(stream.shape)
 
     def _used(self, runs: Integers, levels: Integers, size: int) -> int:
         """How many pairs belong to the array; those after them must be the padding of the last word."""
@@ -272,16 +284,6 @@ def _fields(words: Integers) -> tuple[Runs, NDArray[np.uint16]]:
     return runs.reshape(-1), levels.reshape(-1)
 
 
-def _as_type(levels: NDArray[np.uint16], dtype: np.dtype[np.integer]) -> Array:
-    """Levels of 16 bits in the array's own type, whatever its width."""
-    wide = levels.view(np.int16) if dtype.kind == "i" else levels
-    values = wide.astype(dtype)
-    if dtype.itemsize < 2 and (values != wide).any():
-        at = int(np.argmax(values != wide))
-        raise StreamError(f"Eyeriss RLC stream, pair {at}: level {wide[at]} is no {dtype}")
-    return values
-
-
 def expected_pairs(density: Density, run_bits: int) -> float:
     """Mean number of pairs when value i is nonzero with probability density[i], independently.
 
@@ -292,6 +294,17 @@ def expected_pairs(density: Density, run_bits: int) -> float:
     and pairs = sum of b + 1 - b[last]: the last pair ends early unless a pair ends there anyway. For one density d
     this is the sum in `expected_pairs_uniform`.
     """
+    if one_density(density):
+        return expected_pairs_uniform(float(density[0]), len(density), run_bits)
+    return _summed_pairs(density, run_bits)
+
+
+def one_density(density: Density) -> bool:
+    """Whether all values share a density."""
+    return len(density) > 0 and bool(density.min() == density.max())
+
+
+def _summed_pairs(density: Density, run_bits: int) -> float:
     if not len(density):
         return 0.0
     ends = _pair_ends(density, 1 << run_bits)
@@ -352,7 +365,7 @@ def _moment(density: Density, cover: int, weight: complex) -> complex:
     probability of `cover` zeros up to i: e[i] = weight (density[i] a[i-1] + e[i-cover] W[i]), and
     a[i] = (1 - density[i]) a[i-1] - e[i-cover] W[i] + e[i].
     """
-    if len(set(density.tolist())) == 1:
+    if one_density(density):
         return _uniform_moment(float(density[0]), len(density), cover, weight)
     window = _zero_windows(density, cover).reshape(-1)[: len(density)]
     ended = np.zeros(len(density) + cover, np.complex128)

@@ -15,6 +15,7 @@ from accelsim.formats.bits import Integers, Unsigned, byte_count, pack, signed, 
 
 Array = NDArray[np.integer[Any]]
 Density = NDArray[np.float64]
+TYPES = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 
 
 class Format(Protocol):
@@ -129,10 +130,9 @@ def check_width(what: str, bits: object, least: int = 1, most: int = 64) -> None
 
 def width_of(dtype: str, value_bits: int | None) -> int:
     """Bits a value takes: what was asked for, or the type's own."""
-    kind = np.dtype(dtype)
-    if kind.kind not in "iu":
-        raise FormatError(f"formats store whole numbers, got {kind}; name an integer type")
-    return kind.itemsize * 8 if value_bits is None else value_bits
+    if dtype not in TYPES:
+        raise FormatError(f"formats store whole numbers, got {dtype!r}; use one of {', '.join(TYPES)}")
+    return np.dtype(dtype).itemsize * 8 if value_bits is None else value_bits
 
 
 def section(name: str, numbers: Integers, width: int) -> Section:
@@ -144,12 +144,22 @@ def sections_of(stream: Stream, owner: Format, names: Iterable[str]) -> tuple[np
     """The sections a codec is about to read, each as long as it says; StreamError otherwise."""
     if stream.format != owner:
         raise StreamError(f"{owner.name} cannot read a stream of {stream.format.name}; use {stream.format!r}")
+    _check_form(owner.name, stream)
     expected, found = list(names), [part.name for part in stream.sections]
     if expected != found:
         raise StreamError(f"{owner.name} stream needs sections {expected}, got {found}")
     for part in stream.sections:
         check_section(owner.name, part)
     return np.dtype(stream.dtype), list(stream.sections)
+
+
+def _check_form(name: str, stream: Stream) -> None:
+    if not all(whole(size) and size >= 0 for size in stream.shape) or math.prod(stream.shape) >= 2**63:
+        raise StreamError(f"{name} stream: no array has the shape {stream.shape}")
+    if stream.dtype not in TYPES:
+        raise StreamError(
+            f"{name} stream: no whole numbers are of type {stream.dtype!r}; use one of {', '.join(TYPES)}"
+        )
 
 
 def check_section(name: str, part: Section) -> None:
@@ -174,10 +184,15 @@ def numbers_of(name: str, part: Section, width: int, count: int) -> Unsigned:
 
 
 def values_of(name: str, part: Section, width: int, count: int, dtype: np.dtype[Any]) -> Array:
-    """The nonzero values of a section as the array's type; StreamError where one is zero."""
-    values = signed(numbers_of(name, part, width, count), width, dtype)
+    """The values of a section as the array's type; StreamError where they are not `count` values of that type."""
+    return signed(f"{name} stream, {part.name}", numbers_of(name, part, width, count), width, dtype)
+
+
+def nonzeros_of(name: str, part: Section, width: int, count: int, dtype: np.dtype[Any]) -> Array:
+    """The same where only nonzeros are stored; StreamError where one is zero."""
+    values = values_of(name, part, width, count, dtype)
     if not values.all():
-        at = int(np.argmin(values != 0))
+        at = int(np.argmax(values == 0))
         raise StreamError(f"{name} stream, {part.name}: value {at} (bit {at * width}) is 0; only nonzeros are stored")
     return values
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from accelsim.errors import FormatError
-from accelsim.formats.stream import Density
+from accelsim.formats.stream import Density, Format
 
 
 def effectual_macs(a: ArrayLike, b: ArrayLike) -> int:
@@ -82,3 +82,28 @@ def diagonal_density(matrix: ArrayLike) -> Density:
     total = np.bincount(which.reshape(-1), pattern.reshape(-1).astype(np.float64))
     each: Density = (total / np.maximum(np.bincount(which.reshape(-1)), 1))[which]
     return each
+
+
+def crossovers(
+    one: Format, other: Format, shape: tuple[int, ...], dtype: str = "int16", steps: int = 200
+) -> tuple[float, ...]:
+    """The densities at which two formats' expected sizes change places, to 1e-6; crossings closer than 1/steps hide.
+
+    >>> from accelsim.formats import Bitmask, Dense
+    >>> crossovers(Bitmask(), Dense(), (64, 64), "int8")               # 1 + 8 d = 8
+    (0.875,)
+    """
+
+    def gap(density: float) -> float:
+        return one.expected_bits(density, shape, dtype) - other.expected_bits(density, shape, dtype)
+
+    def meet(low: float, high: float) -> float:
+        sign = gap(low) > 0
+        while high - low > 1e-7:
+            middle = (low + high) / 2
+            low, high = (middle, high) if (gap(middle) > 0) == sign else (low, middle)
+        return round((low + high) / 2, 6)
+
+    grid = [step / steps for step in range(steps + 1)]
+    above = [gap(density) > 0 for density in grid]
+    return tuple(meet(grid[at], grid[at + 1]) for at in range(steps) if above[at] != above[at + 1])

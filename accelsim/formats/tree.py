@@ -23,7 +23,7 @@ Coordinate = int | tuple[int, ...]
 
 @dataclass(frozen=True)
 class Rank:
-    """A rank as a format stores it: its name, how many coordinates it could have, how they are written, and their bits."""
+    """A rank as a format stores it: name, how many coordinates there could be, how they are written, and their bits."""
 
     name: str
     size: int
