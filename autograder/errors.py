@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 
 class AutograderError(ValueError):
     """Something an instructor or a student can put right; the message says what and how."""
+
+
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    """Text that came from a student, without what would drive a terminal or break a page.
+
+    >>> printable("red: \\x1b[31m")
+    'red: ?[31m'
+    """
+    return _UNPRINTABLE.sub("?", text)
 
 
 def faults_error(subject: str, faults: Sequence[str]) -> AutograderError:

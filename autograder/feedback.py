@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.course import Course, gradebook, write
-from autograder.errors import AutograderError
+from autograder.errors import AutograderError, printable
 from autograder.grade import ATTENTION, RESULT, by_hand
 
 STYLE = """
@@ -77,7 +77,7 @@ def next_step(item: dict[str, Any]) -> str:
 
 def as_text(result: dict[str, Any]) -> str:
     """The feedback as plain text, the same words as the page."""
-    return "\n".join(_text_lines(result)) + "\n"
+    return printable("\n".join(_text_lines(result)) + "\n")
 
 
 def _text_lines(result: dict[str, Any]) -> Iterator[str]:
@@ -109,7 +109,7 @@ def as_html(result: dict[str, Any]) -> str:
     """The feedback as one page that asks no other file and no host."""
     head = f"{result['title']}: feedback for {result['student']}"
     body = "".join(_sections(result))
-    return (
+    return printable(
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{_e(head)}</title><style>{STYLE}</style></head>\n"

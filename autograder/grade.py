@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import Any
 
 from autograder import sandbox
 from autograder.course import Course, gradebook, write
-from autograder.errors import AutograderError
+from autograder.errors import AutograderError, printable
 from autograder.judge import HIDDEN_SHARE, PREDICTION_SHARE, PUBLIC_SHARE, Verdict, diagnose, model_answers
 from autograder.lab import Lab
 from autograder.sandbox import Limits, Rung, Worker
@@ -309,8 +308,7 @@ def _tell(graded: Graded, lab: Lab) -> None:
     from tqdm import tqdm
 
     of = sum(item.points for item in lab.items)
-    shown = re.sub(r"[^\w.@ -]", "?", graded.student)
     attention = "  NEEDS ATTENTION" if graded.fault or graded.notes else ""
-    lines = [f"{shown:24} {graded.points:g} of {of:g}{attention}"]
+    lines = [f"{graded.student:24} {graded.points:g} of {of:g}{attention}"]
     lines += [f"    {note}" for note in (graded.fault, *graded.notes) if note]
-    tqdm.write("\n".join(lines), file=sys.stdout)
+    tqdm.write(printable("\n".join(lines)), file=sys.stdout)

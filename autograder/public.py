@@ -80,7 +80,9 @@ def _load_judge(name: str) -> Judge | None:
         return None
     if name == UNSHIPPED:
         return lambda args, answer: ()
-    module, function = name.split(":")
+    module, _, function = name.partition(":")
+    if module.split(".")[0] not in SHIPPED:
+        raise AutograderError(f"the judge {name} is none of {' or '.join(SHIPPED)}; copy the released lab again")
     judge: Judge = getattr(importlib.import_module(module), function)
     return judge
 

@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
-from autograder.errors import AutograderError
+from autograder.errors import AutograderError, printable
 from autograder.judge import Outcome, Verdict, share, verdicts, wanted_answers
 from autograder.lab import Item, Lab, hidden_cases
 from autograder.questions import Case, Question
@@ -165,27 +165,22 @@ def _said(text: str) -> dict[str, Any]:
 def _outputs(reply: Any) -> list[dict[str, Any]]:
     """The parts of a reply that are outputs in nbformat's form; the rest is dropped."""
     parts = reply.get("outputs") if isinstance(reply, dict) else None
-    return [part for part in parts if _is_output(part)] if isinstance(parts, list) else []
+    cleaned = [_output(part) for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
+    return [part for part in cleaned if part]
 
 
-def _is_output(part: Any) -> bool:
-    if not isinstance(part, dict):
-        return False
-    texts = {"stream": ("name", "text"), "error": ("ename", "evalue"), "display_data": ()}
-    needed = texts.get(str(part.get("output_type")))
-    if needed is None or not all(isinstance(part.get(key), str) for key in needed):
-        return False
-    return _is_rich(part) if part["output_type"] == "display_data" else _has_lines(part)
-
-
-def _is_rich(part: dict[str, Any]) -> bool:
-    data = part.get("data")
-    return isinstance(data, dict) and all(isinstance(v, str) for v in data.values()) and part.get("metadata") == {}
-
-
-def _has_lines(part: dict[str, Any]) -> bool:
-    lines = part.get("traceback", [])
-    return isinstance(lines, list) and all(isinstance(line, str) for line in lines)
+def _output(part: dict[str, Any]) -> dict[str, Any]:
+    """One output with the keys that nbformat wants and no others; empty when they do not fit."""
+    kind, data, lines = part.get("output_type"), part.get("data"), part.get("traceback")
+    if kind == "stream" and part.get("name") in ("stdout", "stderr"):
+        return {"output_type": "stream", "name": part["name"], "text": str(part.get("text", ""))}
+    if kind == "error" and isinstance(lines, list):
+        names = {key: str(part.get(key, "")) for key in ("ename", "evalue")}
+        return {"output_type": "error", **names, "traceback": [str(line) for line in lines]}
+    if kind == "display_data" and isinstance(data, dict):
+        shown = {mime: text for mime, text in data.items() if isinstance(text, str)}
+        return {"output_type": "display_data", "data": shown, "metadata": {}}
+    return {}
 
 
 def _predictions(worker: Worker) -> dict[str, Any]:
@@ -249,10 +244,14 @@ class _Copy:
         if "closed" in reply:
             self.open = False
             slow = reply["closed"] == "timeout"
-            why = f"took longer than {seconds:.3g} s" if slow else f"ended its process ({str(reply['closed'])[:100]})"
+            why = (
+                f"took longer than {seconds:.3g} s"
+                if slow
+                else f"ended its process ({printable(str(reply['closed']))[:100]})"
+            )
             return Outcome(fault=f"{function}() {why}")
         if isinstance(reply.get("fault"), str):
-            return Outcome(fault=reply["fault"][:2000] or "no answer")
+            return Outcome(fault=printable(reply["fault"])[:2000] or "no answer")
         try:
             return Outcome(decode(reply["answer"]))
         except KeyError:

@@ -236,6 +236,19 @@ def test_forged_replies_end_the_worker_not_the_judge(tiny):
     assert "a message of 4294967295 bytes" in graded.notes[0]
 
 
+def test_forged_outputs_are_put_into_nbformats_form(tiny):
+    forge = (
+        "from autograder import worker\n"
+        "odd = [{'output_type': 'stream', 'name': 'stdout', 'text': [1], 'x': 2}, 5, {'output_type': 'z'},"
+        " {'output_type': 'display_data', 'data': {'text/plain': 3}, 'metadata': {'y': 4}}]\n"
+        "worker.Outputs.stream = lambda s, n, t: s.parts.extend(odd)"
+    )
+    graded = grade(tiny, cells(tiny, after=forge))
+    assert {"places": 1, "slide": 1} == shares(graded)
+    kinds = {tuple(part) for parts in graded.session.outputs.values() for part in parts}
+    assert kinds <= {("output_type", "name", "text"), ("output_type", "data", "metadata")}
+
+
 def test_a_redefinition_further_down_does_not_undo_an_answer(tiny):
     later = [*cells(tiny), Submitted("code", "def places(*a):\n    return None", "")]
     assert {"places": 1, "slide": 1} == shares(grade(tiny, later))

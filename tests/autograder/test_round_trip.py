@@ -83,6 +83,7 @@ def test_the_gradebook_holds_the_points(graded):
     assert {"places": 2, "slide": 0, "essay": 0} == scores(graded, "flipper")
 
 
+@pytest.mark.slow
 def test_stock_nbgrader_lists_exports_and_renders_it(graded):
     assert "flipper" in nbgrader(graded, "db", "student", "list")
     assert "tiny" in nbgrader(graded, "db", "assignment", "list")
@@ -152,6 +153,15 @@ def test_feedback_escapes_what_students_write(course, hand_in):
     page = (course.root / "feedback" / "<b>eve" / "tiny" / "tiny.html").read_text()
     assert "<script>" not in page
     assert "<b>eve" not in page
+
+
+def test_what_students_write_drives_no_terminal_and_breaks_no_page(course, hand_in, capsys):
+    hand_in("eve", slide_answer="def slide(line, window):\n    raise ValueError('\\x1b[2J\\ud800 boom')")
+    assert 0 == run("grade", LAB, "--course", course.root)
+    assert 0 == run("feedback", LAB, "--course", course.root, "--text")
+    said = capsys.readouterr().out
+    assert "ValueError: ?[2J? boom" in said
+    assert "?[2J? boom" in (course.root / "feedback" / "eve" / "tiny" / "tiny.html").read_text()
 
 
 BAD = {
