@@ -8,20 +8,27 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from operator import index
 
-from accelsim.errors import ArchError, suggest, whole
+from accelsim.errors import ArchError, number, suggest, whole
 
 AXES = ("x", "y")
+COSTS = ("read", "write", "link", "leak", "area")
+RATES = ("bandwidth", "read_bandwidth", "write_bandwidth")
+MIN_RATE = 1e-12
+RESERVED = {"MAC", "NoC", "rest", "compute"}
 
 
 @dataclass(frozen=True)
 class Level:
     """One level of storage and the array below it.
 
-    capacity: words per instance (None: unlimited), or words per tensor where the memory is partitioned.
+    capacity: words per instance (None: unlimited), or words per tensor where the memory is partitioned; a tensor
+    without a partition cannot be kept there.
     read, write: energy per word, in the unit of the machine's table.
     bandwidth: words per cycle and instance, reads and writes together (None: unlimited); read_bandwidth and
     write_bandwidth limit each direction alone.
@@ -31,14 +38,14 @@ class Level:
     accumulate: the level itself can add a partial sum to one it holds; needed where copies reduce and nobody else adds.
     link: energy to carry one word between this level and one copy below, paid per destination.
     double: double buffered, so tiles need twice their words.
-    overlap: moving words at this level takes place while the MACs compute.
+    overlap: moving words at this level takes place while the MACs compute, whether double buffered or not.
     leak: energy per instance and cycle, used or not. area: of one instance, in any unit you keep to.
 
     Raises `ArchError` with every fault at once.
     """
 
     name: str
-    capacity: int | Mapping[str, int] | None = None
+    capacity: int | Mapping[str, int | None] | None = field(default=None, hash=False)
     read: float = 0.0
     write: float = 0.0
     bandwidth: float | None = None
@@ -55,10 +62,19 @@ class Level:
     area: float = 0.0
 
     def __post_init__(self) -> None:
-        if whole(self.fanout):
-            object.__setattr__(self, "fanout", (int(self.fanout), 1))  # type: ignore[call-overload]
         if faults := _level_faults(self):
             raise ArchError(f"level {self.name!r}: " + "\n  ".join(faults))
+        x, y = (self.fanout, 1) if whole(self.fanout) else self.fanout
+        object.__setattr__(self, "fanout", (index(x), index(y)))  # type: ignore[arg-type]
+        object.__setattr__(self, "capacity", _own(self.capacity))
+        for what in (*COSTS, *RATES):
+            if getattr(self, what) is not None:
+                object.__setattr__(self, what, float(getattr(self, what)))
+
+    @property
+    def timed(self) -> bool:
+        """Whether a bandwidth is limited."""
+        return any(getattr(self, what) is not None for what in RATES)
 
     @property
     def copies(self) -> int:
@@ -83,15 +99,17 @@ class Arch:
     mac_area: float = 0.0
     leak: float = 0.0
     word: int = 16
-    bits: Mapping[str, int] = field(default_factory=dict)
+    bits: Mapping[str, int] = field(default_factory=dict, hash=False)
     unit: str = "MAC"
     clock: float | None = None
     source: str = ""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "levels", tuple(self.levels))
         if faults := _arch_faults(self):
             raise ArchError(f"machine {self.name!r}: " + "\n  ".join(faults))
+        object.__setattr__(self, "levels", tuple(self.levels))
+        object.__setattr__(self, "word", index(self.word))
+        object.__setattr__(self, "bits", _own(self.bits))
 
     @cached_property
     def pes(self) -> int:
@@ -131,8 +149,10 @@ class Arch:
 
 def _level_faults(level: Level) -> list[str]:
     faults = []
-    if not isinstance(level.name, str) or not level.name.isidentifier():
+    if not isinstance(level.name, str) or not re.fullmatch(r"[A-Za-z_]\w*", level.name, re.ASCII):
         faults.append(f"a level's name is one word of letters, digits and _, got {level.name!r}")
+    elif level.name in RESERVED:
+        faults.append(f"{level.name} has a meaning of its own in results; choose another name")
     sizes = dict(level.capacity) if isinstance(level.capacity, Mapping) else {"": level.capacity}
     faults += [
         f"capacity{f' of {tensor}' if tensor else ''} must be a whole number of words, 0 or more, got {size!r}"
@@ -141,22 +161,35 @@ def _level_faults(level: Level) -> list[str]:
     ]
     faults += [
         f"{what} must be a number of 0 or more, got {getattr(level, what)!r}"
-        for what in ("read", "write", "link", "leak", "area")
+        for what in COSTS
         if not _cost(getattr(level, what))
     ]
     faults += [
-        f"{what} must be a number above 0 or None, got {value!r}"
-        for what in ("bandwidth", "read_bandwidth", "write_bandwidth")
-        if (value := getattr(level, what)) is not None and not (_cost(value) and value > 0)
+        f"{what} must be None or a number of {MIN_RATE} or more, got {value!r}"
+        for what in RATES
+        if (value := getattr(level, what)) is not None and not _rate(value)
     ]
-    pair = level.fanout
-    if not (isinstance(pair, tuple) and len(pair) == 2 and all(whole(side) and side >= 1 for side in pair)):
+    faults += [
+        f"{what} must be True or False, got {getattr(level, what)!r}"
+        for what in ("multicast", "reduction", "accumulate", "double", "overlap")
+        if not isinstance(getattr(level, what), bool)
+    ]
+    pair: object = (level.fanout, 1) if whole(level.fanout) else level.fanout
+    if not (isinstance(pair, (tuple, list)) and len(pair) == 2 and all(whole(side) and side >= 1 for side in pair)):
         faults.append(f"fanout must be (x, y), two whole numbers of 1 or more, got {pair!r}")
     return faults
 
 
+def _own(values: object) -> object:
+    """A copy of a table of whole numbers, or the one whole number, that nobody else can change."""
+    if isinstance(values, Mapping):
+        return {name: None if value is None else index(value) for name, value in values.items()}
+    return None if values is None else index(values)  # type: ignore[arg-type]
+
+
 def _arch_faults(arch: Arch) -> list[str]:
-    if not arch.levels or not all(isinstance(level, Level) for level in arch.levels):
+    listed = isinstance(arch.levels, (tuple, list)) and all(isinstance(level, Level) for level in arch.levels)
+    if not listed or not arch.levels:
         return [f"needs at least one Level, outermost first, got {arch.levels!r}"]
     names = [level.name for level in arch.levels]
     faults = [f"{names.count(name)} levels are called {name}" for name in sorted({*names}) if names.count(name) > 1]
@@ -165,17 +198,23 @@ def _arch_faults(arch: Arch) -> list[str]:
         for what in ("mac", "mac_area", "leak")
         if not _cost(getattr(arch, what))
     ]
-    widths = {"word": arch.word, **{f"bits of {tensor}": width for tensor, width in dict(arch.bits).items()}}
+    bits: object = arch.bits
+    if not isinstance(bits, Mapping):
+        return [*faults, f"bits gives a width per tensor, as in {{'ofmap': 32}}, got {bits!r}"]
+    widths = {"word": arch.word, **{f"bits of {tensor}": width for tensor, width in bits.items()}}
     faults += [
         f"{what} must be a whole number of bits, 1 or more, got {width!r}"
         for what, width in widths.items()
         if not (whole(width) and width >= 1)
     ]
-    if arch.clock is not None and not (_cost(arch.clock) and arch.clock > 0):
-        faults.append(f"clock must be a number above 0 or None, got {arch.clock!r}")
+    if arch.clock is not None and not _rate(arch.clock):
+        faults.append(f"clock must be None or a number of {MIN_RATE} or more, got {arch.clock!r}")
     return faults
 
 
 def _cost(value: object) -> bool:
-    number = isinstance(value, (int, float)) or hasattr(value, "__float__")
-    return number and not isinstance(value, (bool, str)) and math.isfinite(value) and value >= 0  # type: ignore[arg-type, operator]
+    return number(value) and float(value) >= 0  # type: ignore[arg-type]
+
+
+def _rate(value: object) -> bool:
+    return number(value) and float(value) >= MIN_RATE  # type: ignore[arg-type]

@@ -27,8 +27,9 @@ from numpy.typing import NDArray
 
 from accelsim.arch import Arch
 from accelsim.dataflow import Key, window
-from accelsim.errors import MappingError
+from accelsim.errors import MappingError, suggest, whole
 from accelsim.mapping import Loop, Mapping, Stage
+from accelsim.points import MAX_AXIS
 from accelsim.workload import Layer, Rank, Tensor
 
 Numbers = NDArray[np.float64]
@@ -37,6 +38,7 @@ Rows = NDArray[np.intp]
 EXACT = 2**50  # float64 holds whole numbers up to 2**53; no count exceeds four times the MACs
 Levels = frozenset[int]
 NONE: Levels = frozenset()
+LARGE = 2**23  # entries of a table of windows, 64 MiB
 
 
 @dataclass(frozen=True)
@@ -92,12 +94,12 @@ class Costs:
     reasons: dict[str, Flags]
 
 
-def evaluate_batch(layer: Layer, arch: Arch, batch: Batch, chunk: int = 4096) -> Costs:
+def evaluate_batch(layer: Layer, arch: Arch, batch: Batch, chunk: int = 8192) -> Costs:
     """Count and price every mapping of a batch; a few thousand at a time, so that they stay in the cache.
 
     Raises `MappingError` if the batch does not have the layer's dimensions and the machine's levels.
     """
-    _refuse(layer, arch, batch)
+    _refuse(layer, arch, batch, chunk)
     windows = {rank: _Windows(rank, layer) for tensor in layer.tensors for rank in tensor.ranks if len(rank.terms) > 1}
     starts = range(0, max(len(batch), 1), chunk)
     parts = [_Chunk(layer, arch, batch.part(start, start + chunk), windows).costs() for start in starts]
@@ -146,19 +148,51 @@ def _primes(size: int) -> Iterator[int]:
         yield size
 
 
-def _refuse(layer: Layer, arch: Arch, batch: Batch) -> None:
+def _refuse(layer: Layer, arch: Arch, batch: Batch, chunk: int) -> None:
+    names, dims = tuple(level.name for level in arch.levels), tuple(layer.dims)
     faults = []
-    if batch.dims != tuple(layer.dims):
-        faults.append(f"the batch has dimensions {' '.join(batch.dims)}, the layer {' '.join(layer.dims)}")
-    names = tuple(level.name for level in arch.levels)
-    if batch.levels != names:
+    if not whole(chunk) or chunk < 1:
+        faults.append(f"chunk must be a whole number of 1 or more, got {chunk!r}")
+    if tuple(batch.dims) != dims:
+        faults.append(f"the batch has dimensions {' '.join(batch.dims)}, the layer {' '.join(dims)}")
+    if tuple(batch.levels) != names:
         faults.append(f"the batch has levels {' '.join(batch.levels)}, the machine {' '.join(names)}")
-    elif batch.keeps[0] is not None and {t.name for t in layer.tensors} - set(batch.keeps[0]):
-        faults.append(f"the outermost level {batch.levels[0]} must keep every tensor")
     if layer.macs > EXACT:
         faults.append(f"{layer.macs} MACs: counts beyond 2^50 are not exact in a batch; use evaluate")
+    for tensor in layer.tensors:
+        for rank in tensor.ranks:
+            if len(rank.terms) > 1 and rank.extent(layer.dims) > MAX_AXIS:
+                faults.append(f"axis {rank} of {tensor.name} is longer than {MAX_AXIS}; use evaluate")
+    faults += _array_faults(batch) + _keep_faults(layer, batch)
     if faults:
         raise MappingError(f"{layer.name} on {arch.name}: " + "\n  ".join(faults))
+
+
+def _array_faults(batch: Batch) -> list[str]:
+    arrays = {"time": batch.time, "x": batch.x, "y": batch.y, "order": batch.order}
+    wanted = f"({len(batch.levels)} levels, {len(batch.dims)} dimensions, mappings)"
+    shapes = {name: np.shape(array) for name, array in arrays.items()}
+    if len({*shapes.values()}) > 1 or shapes["time"][:-1] != (len(batch.levels), len(batch.dims)):
+        return [f"the arrays must all have shape {wanted}, got " + ", ".join(f"{n} {s}" for n, s in shapes.items())]
+    faults = [f"{n} must hold whole numbers, got {a.dtype}" for n, a in arrays.items() if a.dtype.kind not in "iu"]
+    if not faults and len(batch):
+        small = [name for name in ("time", "x", "y") if (arrays[name] < 1).any()]
+        faults += [f"bounds must be 1 or more, {name} has {arrays[name].min()}" for name in small]
+        places = np.arange(len(batch.dims))[None, :, None]
+        if (np.sort(batch.order, axis=1) != places).any():
+            faults.append(f"order must give each dimension of a level its own place from 0 to {len(batch.dims) - 1}")
+    return faults
+
+
+def _keep_faults(layer: Layer, batch: Batch) -> list[str]:
+    names = [tensor.name for tensor in layer.tensors]
+    if len(batch.keeps) != len(batch.levels):
+        return [f"keeps needs an entry for each of {len(batch.levels)} levels, got {len(batch.keeps)}"]
+    unknown = sorted({name for kept in batch.keeps if kept is not None for name in kept} - {*names})
+    faults = [f"keeps names {name}, the layer has {', '.join(names)}{suggest(name, names)}" for name in unknown]
+    if batch.keeps[0] is not None and set(names) - set(batch.keeps[0]):
+        faults.append(f"the outermost level {batch.levels[0]} must keep every tensor")
+    return faults
 
 
 class _Windows:
@@ -167,10 +201,12 @@ class _Windows:
     def __init__(self, rank: Rank, layer: Layer) -> None:
         self.coefficients = tuple(c for _, c in rank.terms)
         self.span = rank.extent(layer.dims) - 1
+        self.width = 2 * self.span + 1
         self.found: dict[tuple[tuple[tuple[int, ...], int], ...], int] = {}
-        self.size = np.empty(0)
-        self.stay = np.empty((0, 2 * self.span + 1))
         self.tiles: list[tuple[tuple[tuple[int, ...], int], ...]] = []
+        self.size = np.empty(0)
+        self.dense = np.empty(0)  # by window and shift, NaN where not met yet
+        self.sparse: dict[int, float] = {}  # the same, once that would be too large
 
     def identify(self, columns: list[list[Numbers]]) -> Rows:
         """A number for each mapping's window. columns: by dimension, extent and then (copies, step) pairs."""
@@ -197,19 +233,29 @@ class _Windows:
         fresh = self.tiles[len(self.size) :]
         sizes = [float(window(self.coefficients, tiles, self._left(tiles), 0)[0]) for tiles in fresh]
         self.size = np.append(self.size, sizes)
-        self.stay = np.vstack([self.stay, np.full((len(fresh), 2 * self.span + 1), np.nan)])
+        if fresh and len(self.tiles) * self.width <= LARGE:
+            self.dense = np.append(self.dense, np.full(len(fresh) * self.width, np.nan))
 
     def stays(self, windows: Rows, shift: Numbers) -> Numbers:
         """Points of each window that no copy has to fill after the axis moves by `shift`."""
-        column = shift.astype(np.int64) + self.span
-        kept = self.stay[windows, column]
-        missing = np.flatnonzero(np.isnan(kept))
-        if missing.size:
-            for number, at in {*zip(windows[missing].tolist(), column[missing].tolist(), strict=True)}:
-                tiles = self.tiles[number]
-                self.stay[number, at] = window(self.coefficients, tiles, self._left(tiles), at - self.span)[1]
-            kept = self.stay[windows, column]
-        return kept
+        keys = windows * self.width + shift.astype(np.int64) + self.span
+        if len(self.tiles) * self.width > LARGE:
+            unique, index = np.unique(keys, return_inverse=True)
+            return np.array([self._sparse(key) for key in unique.tolist()], dtype=np.float64)[index]
+        kept = self.dense[keys]
+        for key in {*keys[np.isnan(kept)].tolist()}:
+            self.dense[key] = self._stay(key)
+        return self.dense[keys] if np.isnan(kept).any() else kept
+
+    def _sparse(self, key: int) -> float:
+        if key not in self.sparse:
+            self.sparse[key] = self._stay(key)
+        return self.sparse[key]
+
+    def _stay(self, key: int) -> float:
+        number, column = divmod(key, self.width)
+        tiles = self.tiles[number]
+        return float(window(self.coefficients, tiles, self._left(tiles), column - self.span)[1])
 
     @staticmethod
     def _left(tiles: tuple[tuple[tuple[int, ...], int], ...]) -> tuple[tuple[int, int], ...]:
@@ -371,10 +417,6 @@ class _Chunk:
             * self.product(table.size[ids] for table, ids in boxes)
         )
 
-    def timed(self, at: int) -> bool:
-        level = self.arch.levels[at]
-        return any(limit is not None for limit in (level.bandwidth, level.read_bandwidth, level.write_bandwidth))
-
     def requested(self, tensor: Tensor, level: int, shared: Levels) -> Numbers:
         """Words the MACs ask of the innermost level that keeps a tensor."""
         union = frozenset(at for at in shared if at >= level)
@@ -411,7 +453,7 @@ class _Chunk:
             spread = any((self.space[level][dim] > 1).any() for level in range(parent, child) for dim in self.dims)
             self.writes[names[child], tensor.name] += filled
             self.reads[names[parent], tensor.name] += self.moved(tensor, parent, child, shared) if spread else filled
-            if self.timed(parent):
+            if self.arch.levels[parent].timed:
                 self.first[names[parent], tensor.name] += self.entering(tensor, parent, child, shared)
             for level in self.links(parent, child):
                 below = frozenset(at for at in shared if level < at < child)
@@ -462,8 +504,8 @@ class _Chunk:
         together, apart, ramp = np.zeros(self.count), np.zeros(self.count), np.zeros(self.count)
         for at, level in enumerate(self.arch.levels):
             needed = self.transfer(at, self.words_at(level.name, self.reads), self.words_at(level.name, self.writes))
-            ramp = ramp + self.transfer(at, self.words_at(level.name, self.first), np.zeros(self.count))
             if level.overlap:
+                ramp = ramp + self.transfer(at, self.words_at(level.name, self.first), np.zeros(self.count))
                 together = np.maximum(together, needed)
             else:
                 apart = apart + needed
@@ -500,7 +542,7 @@ class _Chunk:
                 found[f"reduction {level.name}"] = self.copies(self.layer.reduced, [at]) > 1
         return found
 
-    def overflows(self, at: int, capacity: int | Sizes[str, int]) -> Flags:
+    def overflows(self, at: int, capacity: int | Sizes[str, int | None]) -> Flags:
         """Where the tiles kept at a level need more words than it, or a partition of it, has."""
         factor = 2 if self.arch.levels[at].double else 1
         need = {t.name: factor * self.words(t, at) for t in self.layer.tensors if at in self.chain(t)}
@@ -509,7 +551,7 @@ class _Chunk:
             return np.asarray(bits > capacity * self.arch.word)
         over = np.zeros(self.count, dtype=bool)
         for name, words in need.items():
-            limit = capacity.get(name)
+            limit = capacity.get(name, -1)  # without a partition it cannot be kept
             over |= words > (math.inf if limit is None else limit)
         return over
 

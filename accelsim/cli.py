@@ -23,6 +23,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except BrokenPipeError:
         sys.stderr.close()
+    except OSError as error:
+        print(f"accelsim: cannot write the result: {error.strerror}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 130
     return 0
@@ -34,25 +37,35 @@ def run(machine: str, network: str, nests: Sequence[str] = ()) -> NetworkReport:
     >>> print(round(run("eyeriss", "alexnet").accesses_per_mac, 4))
     0.0043
     """
-    faults = []
-    for pick, name in ((catalog.machine, machine), (catalog.network, network)):
-        try:
-            pick(name)
-        except CatalogError as error:
-            faults.append(str(error))
+    known = ((machine, catalog.MACHINES, "machine"), (network, catalog.NETWORKS, "network"))
+    faults = [
+        f"no {what} {name!r}; there is {', '.join(names)}{suggest(name, names)}"
+        for name, names, what in known
+        if name not in names
+    ]
     if faults:
         raise CatalogError("\n  ".join(faults))
     net = catalog.network(network)
-    mappings = catalog.mappings(machine, network) | _given(nests, [layer.name for layer in net.layers])
+    recorded = catalog.mappings(machine, network) if (machine, network) in catalog.MAPPINGS else {}
+    mappings = recorded | _given(nests, [layer.name for layer in net.layers])
+    if missing := [layer.name for layer in net.layers if layer.name not in mappings]:
+        some = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more layers" if len(missing) > 3 else "")
+        raise CatalogError(
+            f"no mapping is recorded on {machine} for {some} of {network}; "
+            f"give each one, as in --nest '{missing[0]}=DRAM: ... | ...'"
+        )
     return evaluate_network(network, net.layers, catalog.machine(machine), mappings)
 
 
 def _given(nests: Sequence[str], layers: list[str]) -> dict[str, Mapping]:
-    given, faults = {}, []
+    given: dict[str, Mapping] = {}
+    faults: list[str] = []
     for text in nests:
         layer, equals, loops = text.partition("=")
         if not equals:
             faults.append(f"--nest reads LAYER=NEST, as in 'conv3=DRAM: M6 | ...', got {text!r}")
+        elif layer.strip() in given:
+            faults.append(f"two nests for {layer.strip()}; give one")
         elif layer.strip() not in layers:
             faults.append(f"no layer {layer.strip()!r}; there is {', '.join(layers)}{suggest(layer, layers)}")
         else:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from itertools import pairwise, product
@@ -159,15 +159,23 @@ class Flow:
         return frozenset(range(len(self.arch.levels)))
 
     @cached_property
+    def of(self) -> dict[str, list[tuple[int, Placed]]]:
+        """The loops of each dimension, outermost first, each with its place in the nest."""
+        return {dim: [(at, p) for at, p in enumerate(self.loops) if p.loop.dim == dim] for dim in self.layer.dims}
+
+    @cached_property
+    def temporal(self) -> list[tuple[int, int]]:
+        """Place and level of every temporal loop."""
+        return [(place, p.level) for place, p in enumerate(self.loops) if not p.spatial]
+
+    @cached_property
     def spread(self) -> dict[str, Levels]:
         """The levels at which each dimension is spread over copies."""
-        return {
-            dim: frozenset(p.level for p in self.loops if p.spatial and p.loop.dim == dim) for dim in self.layer.dims
-        }
+        return {dim: frozenset(p.level for _, p in loops if p.spatial) for dim, loops in self.of.items()}
 
     def spread_between(self, parent: int, child: int) -> Levels:
         """Levels from parent to above child with a spatial loop."""
-        return frozenset(p.level for p in self.loops if p.spatial and parent <= p.level < child)
+        return frozenset(level for levels in self.spread.values() for level in levels if parent <= level < child)
 
     def name(self, level: int) -> str:
         """A level's name."""
@@ -176,10 +184,6 @@ class Flow:
     def chain(self, tensor: Tensor) -> list[int]:
         """The levels that keep a tensor, outermost first."""
         return [level for level, stage in enumerate(self.mapping.stages) if stage.holds(tensor.name)]
-
-    def points(self, tensor: Tensor) -> int:
-        """Words of an output: the product of its dimensions."""
-        return math.prod(self.layer.dims[dim] for dim in tensor.dims)
 
     def steps(self) -> int:
         """Time steps: positions of the temporal loops at which the first instance has work."""
@@ -208,9 +212,7 @@ class Flow:
         roles: list[tuple[int, int, int]] = []
         offsets: tuple[int, ...] = (0,)
         extent = 1
-        for place, p in enumerate(self.loops):
-            if p.loop.dim != dim:
-                continue
+        for place, p in self.of[dim]:
             if p.level >= child:
                 extent *= p.loop.bound
             elif not p.spatial:
@@ -234,9 +236,9 @@ class Flow:
             self.found[key] = self.points_of(tensor, walks, EVERYWHERE, live) - stays
         return self.found[key]
 
-    def above(self, level: int) -> Iterator[int]:
+    def above(self, level: int) -> list[int]:
         """Places of the temporal loops above a level."""
-        return (place for place, p in enumerate(self.loops) if p.level < level and not p.spatial)
+        return [place for place, at in self.temporal if at < level]
 
     def fresh(self, tensor: Tensor, live: bool = False) -> list[int]:
         """Sums that start at zero in each level that keeps the output, outermost first.
@@ -244,7 +246,7 @@ class Flow:
         With `live`, only those in reach of a MAC: a copy beyond a clipped edge moves with its neighbours but
         computes nothing.
         """
-        found = [self.points(tensor)]
+        found = [self.layer.words(tensor.name)]
         for parent, child in pairwise(self.chain(tensor)):
             returned = self.moved(tensor, parent, child, self.every, live) - found[-1]
             found.append(self.moved(tensor, parent, child, NONE, live) - returned)
@@ -310,6 +312,11 @@ class Walk:
         return self._seen(cuts[outside], outside > 0 and places[outside - 1] == carry)
 
     @cached_property
+    def divides(self) -> bool:
+        """Whether the factors divide, so that every tile is full."""
+        return self.size == math.prod(bound for _, bound, _ in self.loops) * len(self.offsets) * self.extent
+
+    @cached_property
     def turns(self) -> tuple[list[int], list[int]]:
         """Places of the temporal loops, and how many loops stand outside or at each, after a 0 for none."""
         temporal = [(at, place) for at, (place, _, _) in enumerate(self.loops) if place >= 0]
@@ -322,10 +329,16 @@ class Walk:
 
     def _positions(self, cut: int, mine: bool) -> Counter[Move]:
         """How often each move occurs; `cut` loops stand outside the carry, which is the last of them if `mine`."""
+        full = self.offsets[-1] + self.extent
+        if self.divides:
+            times = math.prod(bound for at, (place, bound, _) in enumerate(self.loops) if at < cut or place < 0)
+            back = sum((bound - 1) * step for place, bound, step in self.loops[cut:] if place >= 0)
+            _, bound, step = self.loops[cut - 1] if mine else (0, 1, 0)
+            return Counter({(full, full, step - back): times // bound * (bound - 1) if mine else times})
         states = Counter({(self.size, self.size): 1})
         for at, (place, bound, step) in enumerate(self.loops[:cut]):
             states = self._advance(states, bound, step, place < 0, first=1 if mine and at == cut - 1 else 0)
-        full, found = self.offsets[-1] + self.extent, Counter[Move]()
+        found = Counter[Move]()
         for (time_left, left), times in states.items():
             back, now_left = 0, [left]
             for place, bound, step in self.loops[cut:]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import math
+import operator
 from collections.abc import Iterable
 
 
@@ -34,7 +36,7 @@ class StreamError(FormatError):
     """An encoded stream that no array has: cut short, changed on its way, or of another shape."""
 
 
-def suggest(name: str, known: Iterable[str]) -> str:
+def suggest(name: object, known: Iterable[str]) -> str:
     """`"; did you mean X?"` when a known name is close, else an empty string.
 
     >>> suggest("eyeris", ["eyeriss", "tpu_v1"])
@@ -43,7 +45,7 @@ def suggest(name: str, known: Iterable[str]) -> str:
     ''
     """
     folded = {other.lower(): other for other in known}
-    close = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(str(name).lower(), folded, n=1, cutoff=0.6)
     return f"; did you mean {folded[close[0]]}?" if close else ""
 
 
@@ -53,4 +55,24 @@ def whole(value: object) -> bool:
     >>> whole(3), whole(3.0), whole(True)
     (True, False, False)
     """
-    return hasattr(value, "__index__") and not isinstance(value, bool)
+    if isinstance(value, bool):
+        return False
+    try:
+        operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        return False
+    return True
+
+
+def number(value: object) -> bool:
+    """Whether a value is a finite number; text, True and False are not.
+
+    >>> number(0.5), number("0.5"), number(float("inf"))
+    (True, False, False)
+    """
+    if isinstance(value, (bool, str, bytes)):
+        return False
+    try:
+        return math.isfinite(float(value))  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return False

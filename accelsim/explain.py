@@ -27,7 +27,7 @@ class Term:
 
 
 @dataclass(frozen=True)
-class Flux:
+class Stream:
     """One stream of words in or out of a level: a heading, the words that are added, those that are spared."""
 
     says: str
@@ -62,25 +62,25 @@ class Explanation:
 
     level: str
     tensor: str
-    reads: tuple[Flux, ...]
-    writes: tuple[Flux, ...]
+    reads: tuple[Stream, ...]
+    writes: tuple[Stream, ...]
 
     @property
     def read_formula(self) -> str:
         """All reads as one formula; evaluated, it is the count."""
-        return " + ".join(f"({flux.formula})" for flux in self.reads) or "0"
+        return " + ".join(f"({stream.formula})" for stream in self.reads) or "0"
 
     @property
     def write_formula(self) -> str:
         """All writes as one formula; evaluated, it is the count."""
-        return " + ".join(f"({flux.formula})" for flux in self.writes) or "0"
+        return " + ".join(f"({stream.formula})" for stream in self.writes) or "0"
 
     def __str__(self) -> str:
         lines = []
-        for verb, fluxes in (("reads", self.reads), ("writes", self.writes)):
-            total = sum(flux.words for flux in fluxes)
-            lines.append(f"{self.level} {verb} {total:,} words of {self.tensor}" + (":" if fluxes else "."))
-            lines += [line for flux in fluxes for line in flux.lines()]
+        for verb, streames in (("reads", self.reads), ("writes", self.writes)):
+            total = sum(stream.words for stream in streames)
+            lines.append(f"{self.level} {verb} {total:,} words of {self.tensor}" + (":" if streames else "."))
+            lines += [line for stream in streames for line in stream.lines()]
         return "\n".join(lines)
 
 
@@ -126,18 +126,18 @@ class _Teller:
         place = chain.index(self.level)
         return (chain[place - 1] if place else None), (chain[place + 1] if place + 1 < len(chain) else None)
 
-    def operand(self) -> tuple[tuple[Flux, ...], tuple[Flux, ...]]:
+    def operand(self) -> tuple[tuple[Stream, ...], tuple[Stream, ...]]:
         parent, child = self.neighbours()
         shared = self.flow.multicast
         if child is None:
             reads = self.requests(shared, "operands of the MACs", "share")
         else:
-            reads = Flux(f"to fill {self.flow.name(child)}", self.moves(self.level, child, shared))
+            reads = Stream(f"to fill {self.flow.name(child)}", self.moves(self.level, child, shared))
         if parent is None:
             return (reads,), ()
-        return (reads,), (Flux(f"filled from {self.flow.name(parent)}", self.moves(parent, self.level, NONE)),)
+        return (reads,), (Stream(f"filled from {self.flow.name(parent)}", self.moves(parent, self.level, NONE)),)
 
-    def output(self) -> tuple[tuple[Flux, ...], tuple[Flux, ...]]:
+    def output(self) -> tuple[tuple[Stream, ...], tuple[Stream, ...]]:
         flow, (parent, child) = self.flow, self.neighbours()
         place = flow.chain(self.tensor).index(self.level)
         if child is None:
@@ -147,23 +147,23 @@ class _Teller:
             added = self.moves(self.level, child, flow.reduction)
             fresh, writer = flow.fresh(self.tensor)[place], flow.name(child)
         zero = Term(str(fresh), "sums that start at zero, so nothing is read back")
-        reads = [Flux(f"sums read again for {writer}", added, zero)]
-        writes = [Flux(f"sums from {writer}", added)]
+        reads = [Stream(f"sums read again for {writer}", added, zero)]
+        writes = [Stream(f"sums from {writer}", added)]
         if parent is not None:
-            reads.append(Flux(f"sums that leave for {flow.name(parent)}", self.moves(parent, self.level, NONE)))
+            reads.append(Stream(f"sums that leave for {flow.name(parent)}", self.moves(parent, self.level, NONE)))
             above = Term(str(flow.fresh(self.tensor)[place - 1]), f"sums that {flow.name(parent)} does not hold yet")
             visits = self.moves(parent, self.level, flow.every)
-            writes.append(Flux(f"sums that come back from {flow.name(parent)}", visits, above))
+            writes.append(Stream(f"sums that come back from {flow.name(parent)}", visits, above))
         return tuple(reads), tuple(writes)
 
-    def requests(self, shared: Levels, says: str, verb: str) -> Flux:
+    def requests(self, shared: Levels, says: str, verb: str) -> Stream:
         flow = self.flow
         words = flow.requested(self.tensor, self.level, shared)
         reason = "one word for each MAC"
         if words < flow.layer.macs:
             many = "" if flow.layer.macs % words else f"{flow.layer.macs // words} "
             reason = f"one word for the {many}MACs of a step that {verb} it"
-        return Flux(says, (Term(str(words), reason),))
+        return Stream(says, (Term(str(words), reason),))
 
     def moves(self, parent: int, child: int, shared: Levels) -> tuple[Term, ...]:
         """The first tiles, then what each loop above the child makes it move, innermost loop first."""
@@ -183,7 +183,7 @@ class _Teller:
         apart = math.prod(p.loop.bound for p in flow.loops if p.spatial and p.level < child) // copies
         name = flow.name(child)
         if copies == apart == 1:
-            return str(first), f"the first tile of {name}, {first} words"
+            return str(first), f"the first tile of {name}, {_words(first)}"
         groups = "each on its own" if apart > 1 else "taken together"
         if copies > 1 and apart > 1:
             groups = f"in {apart} groups of {copies} taken together"
@@ -198,22 +198,32 @@ class _Teller:
         inside = [
             str(flow.loops[at].loop) for at in places if at > place and flow.loops[at].loop.dim in self.tensor.dims
         ]
-        if tiles == stays:
-            return Term("0", f"{loop} does not index {self.tensor.name} and finds the tile still there")
+        mine, back = p.loop.dim in self.tensor.dims, " ".join(inside)
         new = tiles - stays
         formula = f"{times} * {new // times}" if new % times == 0 else str(new)
         edges = "" if new % times == 0 else " (tiles at the edge are smaller)"
-        if stays:
+        if not new and mine:
+            return Term("0", f"{loop} and {back} going back to its start lead to the same tile")
+        if not new:
+            return Term("0", f"{loop} does not index {self.tensor.name} and finds the tile still there")
+        if stays and mine:
             return Term(
                 formula, f"each step of {loop} moves the window, which keeps {_share(stays, tiles, times)}{edges}"
             )
-        if p.loop.dim in self.tensor.dims:
+        if stays:
+            kept = f"but {back} inside it goes back to its start, where {_share(stays, tiles, times)} are still there"
+            return Term(formula, f"{loop} does not index {self.tensor.name}, {kept}{edges}")
+        if mine:
             return Term(formula, f"each step of {loop} needs a new tile{edges}")
-        thrown = f"{' '.join(inside)} inside it threw the tile away" if inside else "the tile was thrown away"
+        thrown = f"{back} inside it threw the tile away"
         return Term(formula, f"{loop} does not index {self.tensor.name}, but {thrown}, so it moves again{edges}")
 
 
 def _share(part: int, whole: int, times: int) -> str:
     if part % times or whole % times:
         return f"{part} of {whole} words in all"
-    return f"{part // times} of {whole // times} words"
+    return f"{part // times} of {_words(whole // times)}"
+
+
+def _words(count: int) -> str:
+    return f"{count} word{'s' if count != 1 else ''}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 
 from accelsim.arch import Arch, Level
 from accelsim.dataflow import Counts, Key
@@ -13,7 +14,8 @@ from accelsim.dataflow import Counts, Key
 class Latency:
     """Cycles of a layer.
 
-    compute: one MAC per multiplier and cycle. ramp: the wait for the first operands before the first MAC.
+    compute: one MAC per multiplier and cycle. ramp: the wait before the first MAC, while the levels fill their first
+    tiles one after the other, as fast as the level above each can read.
     transfer: cycles that each level of limited bandwidth needs for its words. bottleneck: "compute" or the level
     that takes longest.
     """
@@ -39,11 +41,12 @@ def latency(counts: Counts, arch: Arch) -> Latency:
     """
     transfer, ramp = {}, 0
     for level in arch.levels:
-        if any(limit is not None for limit in (level.bandwidth, level.read_bandwidth, level.write_bandwidth)):
+        if level.timed:
             instances = counts.instances[level.name]
             read, written = (_words(words, level.name, arch) for words in (counts.reads, counts.writes))
             transfer[level.name] = _cycles(level, read, written, instances)
-            ramp += _cycles(level, _words(counts.first, level.name, arch), 0, instances)
+            if level.overlap:  # what does not overlap is waited for in any case
+                ramp += _cycles(level, _words(counts.first, level.name, arch), 0, instances)
     apart = sum(cycles for name, cycles in transfer.items() if not arch.level(name).overlap)
     together = [cycles for name, cycles in transfer.items() if arch.level(name).overlap]
     times = {"compute": counts.steps, **transfer}
@@ -56,12 +59,18 @@ def latency(counts: Counts, arch: Arch) -> Latency:
     )
 
 
-def _words(words: dict[Key, int], name: str, arch: Arch) -> float:
+def _words(words: dict[Key, int], name: str, arch: Arch) -> Fraction:
     """Words of the machine's width that a level moves."""
-    bits = sum(moved * arch.width(tensor) for (level, tensor), moved in words.items() if level == name)
-    return bits / arch.word
+    return Fraction(sum(n * arch.width(tensor) for (level, tensor), n in words.items() if level == name), arch.word)
 
 
-def _cycles(level: Level, read: float, written: float, instances: int) -> int:
+def _cycles(level: Level, read: Fraction | int, written: Fraction | int, instances: int) -> int:
     limits = ((read + written, level.bandwidth), (read, level.read_bandwidth), (written, level.write_bandwidth))
-    return max(math.ceil(words / (limit * instances)) for words, limit in limits if limit is not None)
+    return max(_ceiling(words, limit, instances) for words, limit in limits if limit is not None)
+
+
+def _ceiling(words: Fraction | int, limit: float, instances: int) -> int:
+    try:
+        return math.ceil(float(words) / (limit * instances))
+    except OverflowError:  # beyond floating point: exact, if slow
+        return math.ceil(words / (Fraction(limit) * instances))

@@ -13,6 +13,7 @@ is spatial, across the x axis of the array below the level.
 from __future__ import annotations
 
 import math
+import operator
 import re
 from collections.abc import Iterator
 from collections.abc import Mapping as Sizes
@@ -20,10 +21,10 @@ from dataclasses import dataclass
 
 from accelsim.arch import AXES, Arch
 from accelsim.errors import MappingError, suggest, whole
-from accelsim.points import box_size
+from accelsim.points import MAX_AXIS, box_size
 from accelsim.workload import MAX_BOUND, Layer, Rank, Tensor
 
-MAX_AXIS = 2**24
+MAX_COPIES = 2**16
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,14 @@ class Loop:
     axis: str = ""
 
     def __post_init__(self) -> None:
-        if not whole(self.bound) or not 1 <= self.bound <= MAX_BOUND or self.axis not in ("", *AXES):
+        named = isinstance(self.dim, str) and re.fullmatch(r"[A-Za-z_]+", self.dim)
+        bounded = whole(self.bound) and 1 <= self.bound <= MAX_BOUND
+        if not named or not bounded or self.axis not in ("", *AXES):
             raise MappingError(
-                f"a loop has a bound from 1 to 2^63-1 and axis 'x', 'y' or '' (temporal); "
+                f"a loop has a dimension in letters, a bound from 1 to 2^63-1 and axis 'x', 'y' or '' (temporal); "
                 f"got dim={self.dim!r}, bound={self.bound!r}, axis={self.axis!r}"
             )
+        object.__setattr__(self, "bound", operator.index(self.bound))
 
     def __str__(self) -> str:
         return f"{self.dim}{self.bound}" + (f"@{self.axis}" if self.axis else "")
@@ -52,6 +56,17 @@ class Stage:
     level: str
     loops: tuple[Loop, ...] = ()
     keeps: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        looped = isinstance(self.loops, (tuple, list)) and all(isinstance(loop, Loop) for loop in self.loops)
+        listed = isinstance(self.keeps, (tuple, list)) and all(isinstance(name, str) for name in self.keeps)
+        if not isinstance(self.level, str) or not looped or not (self.keeps is None or listed):
+            raise MappingError(
+                f"a stage is a level's name, Loops, and a list of tensors or None; "
+                f"got {self.level!r}, {self.loops!r}, {self.keeps!r}"
+            )
+        object.__setattr__(self, "loops", tuple(self.loops))
+        object.__setattr__(self, "keeps", None if self.keeps is None else tuple(self.keeps))
 
     def holds(self, tensor: str) -> bool:
         """Whether the level keeps this tensor."""
@@ -67,6 +82,12 @@ class Mapping:
     """Stages, outermost level first. Prints as text that `nest` reads in again."""
 
     stages: tuple[Stage, ...]
+
+    def __post_init__(self) -> None:
+        listed = isinstance(self.stages, (tuple, list)) and all(isinstance(stage, Stage) for stage in self.stages)
+        if not listed or not self.stages:
+            raise MappingError(f"a mapping is Stages, outermost first, as nest(...) makes them; got {self.stages!r}")
+        object.__setattr__(self, "stages", tuple(self.stages))
 
     def __str__(self) -> str:
         return " | ".join(map(str, self.stages))
@@ -206,6 +227,8 @@ def problems(layer: Layer, arch: Arch, mapping: Mapping) -> list[str]:
     faults = _kind_faults(layer, arch, mapping) or list(_name_faults(layer, arch, mapping))
     if faults:
         return faults
+    if faults := list(_size_faults(layer, mapping)):
+        return faults
     return [
         *_loop_faults(layer, mapping),
         *_fanout_faults(arch, mapping),
@@ -237,8 +260,9 @@ def _name_faults(layer: Layer, arch: Arch, mapping: Mapping) -> Iterator[str]:
     for name in unknown:
         yield f"{name}: {arch.name} has no such level, it has {', '.join(levels)}{suggest(name, levels)}"
     missing = [name for name in levels if name not in stages]
-    if missing and not unknown:
-        yield f"no stage for {', '.join(missing)}; write '{missing[0]}:' even if no loop runs there"
+    meant = [name for name in missing for wrong in unknown if suggest(wrong, levels) == suggest(name, [name])]
+    if left := [name for name in missing if name not in meant]:
+        yield f"no stage for {', '.join(left)}; write '{left[0]}:' even if no loop runs there"
     if not missing and not unknown and stages != levels:
         yield f"levels must be written once each in the order {' | '.join(levels)}, got {' | '.join(stages)}"
     tensors = [tensor.name for tensor in layer.tensors]
@@ -251,8 +275,23 @@ def _name_faults(layer: Layer, arch: Arch, mapping: Mapping) -> Iterator[str]:
                 known = f"the layer has {' '.join(layer.dims)}{suggest(loop.dim, layer.dims)}"
                 yield f"{stage.level}: loop {loop} is over {loop.dim}, {known}"
     dropped = [name for name in tensors if mapping.stages and not mapping.stages[0].holds(name)]
-    if dropped and not unknown:
+    if dropped and stages[0] in levels:
         yield f"{stages[0]}: the outermost level must keep every tensor, it leaves out {', '.join(dropped)}"
+
+
+def _size_faults(layer: Layer, mapping: Mapping) -> Iterator[str]:
+    """What is too large to be worked out at all."""
+    for dim in layer.dims:
+        loops = [loop for stage in mapping.stages for loop in stage.loops if loop.dim == dim]
+        if math.prod(loop.bound for loop in loops) > 2 * MAX_BOUND:
+            yield f"{dim}: the loops together run more than 2^64 times, the layer has {layer.dims[dim]}"
+        elif (copies := math.prod(loop.bound for loop in loops if loop.axis)) > MAX_COPIES:
+            yield f"{dim}: the spatial loops make {copies} copies; counted are up to {MAX_COPIES}"
+    for tensor in layer.tensors:
+        for rank in tensor.ranks:
+            reach = rank.extent(layer.dims)
+            if reach > MAX_AXIS and sum(layer.dims[dim] > 1 for dim, _ in rank.terms) > 1:
+                yield f"axis {rank} of {tensor.name} spans {reach}; windows are counted up to {MAX_AXIS}"
 
 
 def _loop_faults(layer: Layer, mapping: Mapping) -> Iterator[str]:
@@ -268,11 +307,6 @@ def _loop_faults(layer: Layer, mapping: Mapping) -> Iterator[str]:
         if covered[dim] < size:
             need = -(-size // covered[dim])
             yield f"{dim}: the loops cover {covered[dim]} of {size}; add a loop {dim}{need}"
-    for tensor in layer.tensors:
-        for rank in tensor.ranks:
-            reach = rank.extent(layer.dims)
-            if len(rank.terms) > 1 and reach > MAX_AXIS:
-                yield f"axis {rank} of {tensor.name} spans {reach}; windows are counted up to {MAX_AXIS}"
 
 
 def _fanout_faults(arch: Arch, mapping: Mapping) -> Iterator[str]:
@@ -311,8 +345,10 @@ def _capacity_faults(layer: Layer, arch: Arch, mapping: Mapping) -> Iterator[str
         bits = sum(count * arch.width(name) for name, count in need.items())
         if isinstance(level.capacity, Sizes):
             for name, count in need.items():
-                have = level.capacity.get(name)
-                if have is not None and count > have:
+                if name not in level.capacity:
+                    parts = ", ".join(f"{known} {size}" for known, size in level.capacity.items())
+                    yield f"{level.name}: no partition for {name}, it has {parts}{suggest(name, level.capacity)}"
+                elif (have := level.capacity[name]) is not None and count > have:
                     yield f"{level.name}: {name} tile needs {count} words{twice}, its partition has {have}"
         elif bits > level.capacity * arch.word:
             parts = " + ".join(f"{name} {count}{_wide(arch, name)}" for name, count in need.items())

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
+
+from accelsim.errors import WorkloadError
+
+MAX_AXIS = 2**24
 
 
 def box_mask(terms: tuple[tuple[int, int], ...]) -> int:
@@ -28,18 +33,34 @@ def box_mask(terms: tuple[tuple[int, int], ...]) -> int:
 
 @lru_cache(maxsize=65536)
 def box_size(terms: tuple[tuple[int, int], ...]) -> int:
-    """How many coordinates `box_mask` holds; closed form where one dimension indexes the axis.
+    """How many coordinates `box_mask` holds, in closed form wherever the box has no ragged gaps.
+
+    Raises `WorkloadError` where it has, and spans more than `MAX_AXIS`.
 
     >>> box_size(((2, 13), (1, 3)))
     27
-    >>> box_size(((1, 10**15),))
-    1000000000000000
+    >>> box_size(((1, 10**15), (1, 3)))
+    1000000000000002
     """
-    terms = tuple((coefficient, extent) for coefficient, extent in terms if extent != 1)
     if any(extent < 1 for _, extent in terms):
         return 0
-    if not terms:
-        return 1
-    if len(terms) == 1:
-        return terms[0][1]
+    terms = tuple(sorted((coefficient, extent) for coefficient, extent in terms if extent > 1))
+    unit = math.gcd(*(coefficient for coefficient, _ in terms)) or 1
+    size = span = 1  # `size` points within `span` coordinates; an interval as long as the two are equal
+    for coefficient, extent in terms:
+        step = coefficient // unit
+        if step >= span:
+            size *= extent
+        elif size == span:
+            size += step * (extent - 1)
+        else:
+            return _counted(terms)
+        span += step * (extent - 1)
+    return size
+
+
+def _counted(terms: tuple[tuple[int, int], ...]) -> int:
+    span = 1 + sum(coefficient * (extent - 1) for coefficient, extent in terms)
+    if span > MAX_AXIS:
+        raise WorkloadError(f"an axis of several dimensions with gaps spans {span}; counted are up to {MAX_AXIS}")
     return box_mask(terms).bit_count()

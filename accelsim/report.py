@@ -251,7 +251,7 @@ def evaluate_network(name: str, layers: Sequence[Layer], arch: Arch, mappings: T
 
     Raises `MappingError` that names every layer at fault.
     """
-    reports, faults = [], []
+    reports, faults = [], [] if layers else [f"{name}: no layers given"]
     for layer in layers:
         if layer.name not in mappings:
             faults.append(f"{layer.name}: no mapping given for {arch.name}")

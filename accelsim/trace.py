@@ -19,7 +19,7 @@ from accelsim.errors import WorkloadError
 from accelsim.mapping import Mapping, check, placed
 from accelsim.workload import Layer, Tensor
 
-MAX_MACS = 1_000_000
+MAX_MACS = 100_000
 Point = tuple[int, ...]
 Values = dict[Point, int]
 Where = tuple[int, ...]
@@ -88,6 +88,8 @@ def example(layer: Layer) -> dict[str, Values]:
 
 
 def _checked(layer: Layer, operands: dict[str, Values]) -> dict[str, Values]:
+    if not isinstance(operands, dict) or not all(isinstance(values, dict) for values in operands.values()):
+        raise WorkloadError(f"{layer.name}: operands are values by tensor and coordinates, got {operands!r}")
     faults = []
     for name, needed in example(layer).items():
         missing = set(needed) - set(operands.get(name, {}))

@@ -11,18 +11,21 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import index
 from os import PathLike
 from typing import TYPE_CHECKING
 
 from accelsim.errors import CatalogError, WorkloadError, suggest, whole
+from accelsim.points import box_size
 
 if TYPE_CHECKING:
     from accelsim.onnx_reader import Imported
 
 MAX_BOUND = 2**63 - 1
+RESERVED = {"compute", "leakage"}
 
 
 @dataclass(frozen=True)
@@ -123,8 +126,6 @@ class Layer:
         >>> conv("c", P=4, Q=4, stride=2).shape("ifmap"), conv("c", P=4, Q=4, stride=2).words("ifmap")
         ((1, 1, 7, 7), 16)
         """
-        from accelsim.points import box_size
-
         return math.prod(
             box_size(tuple((coefficient, self.dims[dim]) for dim, coefficient in rank.terms))
             for rank in self.tensor(name).ranks
@@ -217,13 +218,9 @@ def conv(
     >>> conv("fc6", M=4096, C=256, R=6, S=6).macs          # a fully connected layer is a convolution with P=Q=1
     37748736
     """
-    faults = _bad_sizes(dict(N=N, M=M, C=C, P=P, Q=Q, R=R, S=S, G=G))
-    pairs = {}
-    for what, value in (("stride", stride), ("dilation", dilation)):
-        pairs[what] = pair = tuple(value) if isinstance(value, Sequence) else (value, value)
-        if len(pair) == 2 and all(whole(size) and size >= 1 for size in pair):
-            continue
-        faults.append(f"{what} must be a whole number from 1 or a pair of them (rows, columns), got {value!r}")
+    sizes = dict(N=N, M=M, C=C, P=P, Q=Q, R=R, S=S, G=G)
+    faults = _bad_sizes(sizes)
+    strides, dilations = _pair("stride", stride, faults), _pair("dilation", dilation, faults)
     if not faults:
         faults = [
             f"{dim}={size} is not a multiple of G={G}: every group needs the same number of channels"
@@ -232,18 +229,32 @@ def conv(
         ]
     if faults:
         raise WorkloadError(f"{name}: " + "\n  ".join(faults))
-    group = () if G == 1 else (Rank((("G", 1),)),)
+    return _conv(name, {dim: index(size) for dim, size in sizes.items()}, strides, dilations)
 
-    def rank(*terms: tuple[str, int]) -> Rank:
-        return Rank(terms)
 
-    (sp, sq), (dr, ds) = pairs["stride"], pairs["dilation"]
-    one = {dim: rank((dim, 1)) for dim in "NMCPQRS"}
-    ifmap = Tensor("ifmap", (one["N"], *group, one["C"], rank(("P", sp), ("R", dr)), rank(("Q", sq), ("S", ds))))
-    weights = Tensor("filter", (*group, one["M"], one["C"], one["R"], one["S"]))
-    ofmap = Tensor("ofmap", (one["N"], *group, one["M"], one["P"], one["Q"]), output=True)
-    sizes = dict(N=N, **({} if G == 1 else {"G": G}), M=M // G, C=C // G, P=P, Q=Q, R=R, S=S)
-    return Layer(name, tuple(sizes.items()), (ifmap, weights, ofmap))
+def _conv(name: str, sizes: dict[str, int], strides: tuple[int, ...], dilations: tuple[int, ...]) -> Layer:
+    groups = sizes.pop("G")
+    group = "G" if groups > 1 else ""
+    one = {dim: Rank(((dim, 1),)) for dim in "GNMCPQRS"}
+    rows, columns = (
+        Rank(((outer, stride), (inner, dilation)))
+        for outer, inner, stride, dilation in zip("PQ", "RS", strides, dilations, strict=True)
+    )
+    ifmap = Tensor("ifmap", (*(one[dim] for dim in f"N{group}C"), rows, columns))
+    weights = Tensor("filter", tuple(one[dim] for dim in f"{group}MCRS"))
+    ofmap = Tensor("ofmap", tuple(one[dim] for dim in f"N{group}MPQ"), output=True)
+    bounds = {"N": sizes.pop("N")} | ({"G": groups} if group else {}) | sizes
+    bounds |= {"M": sizes["M"] // groups, "C": sizes["C"] // groups}
+    return Layer(name, tuple(bounds.items()), (ifmap, weights, ofmap))
+
+
+def _pair(what: str, value: object, faults: list[str]) -> tuple[int, ...]:
+    """A whole number for both rows and columns, or one for each."""
+    pair = (value, value) if whole(value) else tuple(value) if isinstance(value, Iterable) else ()
+    if len(pair) == 2 and all(whole(size) and size >= 1 for size in pair):
+        return tuple(index(size) for size in pair)
+    faults.append(f"{what} must be a whole number from 1 or a pair of them (rows, columns), got {value!r}")
+    return ()
 
 
 def from_onnx(path: str | PathLike[str], batch: int = 1, sizes: dict[str, int] | None = None) -> Imported:
@@ -265,7 +276,7 @@ def from_onnx(path: str | PathLike[str], batch: int = 1, sizes: dict[str, int] |
 
 
 _TENSOR = re.compile(r"\s*([A-Za-z_]\w*)\s*\[([^\[\]]*)\]\s*")
-_TERM = re.compile(r"(\d*)\*?([A-Za-z_]+)")
+_TERM = re.compile(r"(\d{0,18})\*?([A-Za-z_]+)")
 
 
 def einsum(name: str, text: str, **bounds: int) -> Layer:
@@ -288,7 +299,7 @@ def einsum(name: str, text: str, **bounds: int) -> Layer:
     faults += _bad_sizes(bounds)
     if faults:
         raise WorkloadError(f"{name}: {text!r}\n  " + "\n  ".join(faults))
-    return Layer(name, tuple((dim, int(size)) for dim, size in bounds.items()), tuple(tensors))
+    return Layer(name, tuple((dim, index(size)) for dim, size in bounds.items()), tuple(tensors))
 
 
 def _tensor(part: str, output: bool, faults: list[str]) -> Tensor:
@@ -300,7 +311,9 @@ def _tensor(part: str, output: bool, faults: list[str]) -> Tensor:
     for axis in found[2].split():
         terms = [_TERM.fullmatch(term) for term in axis.split("+")]
         if not all(terms):
-            faults.append(f"cannot read axis {axis!r} of {found[1]}: an axis is a dimension or a sum such as 2P+R")
+            faults.append(
+                f"cannot read axis {axis!r} of {found[1]}: an axis is a dimension, in letters, or a sum such as 2P+R"
+            )
             continue
         ranks.append(Rank(tuple((term[2], int(term[1] or 1)) for term in terms if term)))
     return Tensor(found[1], tuple(ranks), output)
@@ -311,6 +324,7 @@ def _einsum_faults(tensors: list[Tensor], bounds: dict[str, int]) -> list[str]:
     faults = [f"no size given for {dim}: add {dim}=..." for dim in sorted(used - set(bounds))]
     faults += [f"{dim} indexes no tensor{suggest(dim, used)}" for dim in bounds if dim not in used]
     names = [tensor.name for tensor in tensors]
+    faults += [f"{name} has a meaning of its own in results; choose another name" for name in names if name in RESERVED]
     faults += [f"two tensors are called {name}" for name in sorted({*names}) if names.count(name) > 1]
     for tensor in tensors:
         faults += [

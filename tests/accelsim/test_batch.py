@@ -1,10 +1,14 @@
 """Many mappings at once give what each gives alone."""
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import accelsim.batch
 from accelsim import Arch, Level, catalog, conv, evaluate, nest, problems
 from accelsim.batch import Batch, evaluate_batch, sample
 from accelsim.errors import MappingError
@@ -116,6 +120,37 @@ def test_a_batch_for_another_machine_or_layer_is_refused_in_words():
         evaluate_batch(layer, catalog.eyeriss(), batch)
     with pytest.raises(MappingError, match="not exact in a batch"):
         evaluate_batch(conv("c", M=2**60), toy, batch)
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"time": lambda a: -a}, "bounds must be 1 or more, time has -4"),
+        ({"order": lambda a: a * 0}, "order must give each dimension of a level its own place from 0 to 6"),
+        ({"x": lambda a: a[:1]}, "the arrays must all have shape (2 levels, 7 dimensions, mappings)"),
+        ({"y": lambda a: a * 1.0}, "y must hold whole numbers, got float64"),
+        ({"keeps": lambda a: (None,)}, "keeps needs an entry for each of 2 levels, got 1"),
+        ({"keeps": lambda a: (None, ("fliter",))}, "keeps names fliter, the layer has ifmap, filter, ofmap; did you"),
+        ({"keeps": lambda a: (("filter",), None)}, "the outermost level DRAM must keep every tensor"),
+    ],
+)
+def test_arrays_that_describe_no_mappings_are_refused_in_words(change, fault):
+    layer, toy = conv("c", M=4, C=3), Arch("toy", (Level("DRAM"), Level("spad")))
+    batch = sample(layer, toy, 20, seed=0)
+    broken = replace(batch, **{name: make(getattr(batch, name)) for name, make in change.items()})
+    with pytest.raises(MappingError, match=re.escape(fault)):
+        evaluate_batch(layer, toy, broken)
+
+
+def test_a_batch_in_pieces_is_the_batch(monkeypatch):
+    layer, arch = catalog.alexnet().layer("conv3"), catalog.eyeriss()
+    batch = sample(layer, arch, 3000, 3)
+    whole = evaluate_batch(layer, arch, batch)
+    monkeypatch.setattr(accelsim.batch, "LARGE", 0)
+    pieces = evaluate_batch(layer, arch, batch, chunk=77)
+    assert (whole.energy == pieces.energy).all()
+    with pytest.raises(MappingError, match="chunk must be a whole number of 1 or more, got 0"):
+        evaluate_batch(layer, arch, batch, chunk=0)
 
 
 def test_a_batch_reads_back_as_nests():

@@ -1,5 +1,7 @@
 """Explanations: the formula is the number, and the words name the loop that causes it."""
 
+import re
+
 import pytest
 from hypothesis import given
 
@@ -24,7 +26,14 @@ def test_every_formula_evaluates_to_its_count(case):
             if stage.holds(tensor.name):
                 told = report.explain(stage.level, tensor.name)
                 assert eval(told.read_formula) == report.counts.reads[stage.level, tensor.name], str(told)
+                assert not [line for line in str(told).splitlines() if _contradicts(line, tensor)]
                 assert eval(told.write_formula) == report.counts.writes[stage.level, tensor.name], str(told)
+
+
+def _contradicts(line, tensor):
+    """Whether a line says that a loop indexes a tensor or not, and it is the other way round."""
+    loop = re.search(r"(?:step of )?([A-Za-z_]+)\d+ at \w+ (does not index|moves the window|needs a new tile)", line)
+    return loop and (loop[1] in tensor.dims) == (loop[2] == "does not index")
 
 
 def test_a_halo_is_named():
@@ -44,7 +53,7 @@ def test_a_loop_that_keeps_and_one_that_refetches_are_told_apart():
 def test_sums_that_start_at_zero_are_not_read():
     told = why("conv3", "GLB", "ofmap")
     assert "- 259584: sums that start at zero, so nothing is read back" in str(told)
-    assert sum(flux.words for flux in told.reads) == 16_613_376
+    assert sum(stream.words for stream in told.reads) == 16_613_376
 
 
 def test_what_cannot_be_explained_is_refused_in_words():

@@ -1,12 +1,16 @@
 """Bad layers, machines and mappings: every fault at once, in words, never a traceback from inside."""
 
+from dataclasses import fields
+from decimal import Decimal
+
+import numpy
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from accelsim import AccelsimError, Arch, Level, catalog, conv, count, einsum, evaluate, nest, problems, trace
 from accelsim.errors import ArchError, MappingError, WorkloadError
-from accelsim.mapping import Loop
+from accelsim.mapping import Loop, Mapping, Stage
 
 CONV3 = conv("conv3", N=4, M=384, C=256, P=13, Q=13, R=3, S=3)
 EYERISS = catalog.eyeriss()
@@ -65,6 +69,57 @@ def test_the_outermost_level_must_keep_every_tensor():
     toy = Arch("toy", (Level("DRAM"), Level("spad")))
     faults = problems(conv("c", M=2), toy, nest("DRAM[ifmap]: M2 | spad:"))
     assert faults == ["DRAM: the outermost level must keep every tensor, it leaves out filter, ofmap"]
+
+
+def test_a_tensor_without_a_partition_cannot_be_kept():
+    layer = einsum("fc", "Z[M N] += A[M K] * B[K N]", M=64, N=64, K=64)
+    faults = problems(layer, EYERISS, nest("DRAM: | GLB[]: | spad: M64 N64 K64"))
+    assert faults == [f"spad: no partition for {name}, it has ifmap 12, filter 224, ofmap 24" for name in "ABZ"]
+    unlimited = Arch("toy", (Level("DRAM"), Level("spad", capacity={"A": 1, "B": 1, "Z": None})))
+    assert not problems(layer, unlimited, nest("DRAM: K64 M64 N64 | spad:"))
+
+
+def test_whole_numbers_of_numpy_are_python_s_own():
+    small = numpy.uint8
+    layer = conv("c", M=small(200), C=small(200), P=small(200), R=small(3), stride=small(2))
+    assert layer == conv("c", M=200, C=200, P=200, R=3, stride=2)
+    assert conv("c", M=numpy.int32(65536), C=numpy.int32(65536)).macs == 2**32
+    assert Level("GLB", fanout=(small(16), small(16))).copies == 256
+    assert Loop("M", numpy.int32(2**20)) == Loop("M", 2**20)
+    assert type(Loop("M", numpy.int64(3)).bound) is int
+    assert einsum("e", "Z[M] += A[M K]", M=small(200), K=small(200)).macs == 40000
+
+
+def test_what_is_too_large_to_work_out_is_refused_at_once():
+    toy = Arch("toy", (Level("DRAM", fanout=10**9), Level("spad", capacity=4)))
+    assert problems(conv("c", P=10**12, R=3), toy, nest("DRAM: | spad: P1000000000000 R3")) == [
+        "axis P+R of ifmap spans 1000000000002; windows are counted up to 16777216"
+    ]
+    assert conv("c", P=10**12, R=3).words("ifmap") == 10**12 + 2
+    assert problems(conv("c", M=10**9), toy, nest("DRAM: M1000000000@x | spad:")) == [
+        "M: the spatial loops make 1000000000 copies; counted are up to 65536"
+    ]
+    deep = "DRAM: " + "M9223372036854775807 " * 240 + "| spad:"
+    assert problems(conv("c", M=4), toy, nest(deep)) == [
+        "M: the loops together run more than 2^64 times, the layer has 4"
+    ]
+    with pytest.raises(WorkloadError, match="counted are up to"):
+        einsum("e", "Z[P R] += A[3P+5R+7T]", P=10**9, R=3, T=2).words("A")
+
+
+def test_names_that_results_use_are_refused():
+    with pytest.raises(ArchError, match="MAC has a meaning of its own"):
+        Level("MAC")
+    with pytest.raises(WorkloadError, match="leakage has a meaning of its own"):
+        einsum("e", "leakage[M] += A[M]", M=2)
+
+
+def test_values_are_copied_and_can_be_keys():
+    room = {"ifmap": 4}
+    level = Level("spad", capacity=room)
+    room["ifmap"] = 1
+    assert level.capacity == {"ifmap": 4}
+    assert hash(catalog.eyeriss()) == hash(catalog.eyeriss())
 
 
 def test_a_double_buffered_level_needs_its_tiles_twice():
@@ -136,7 +191,21 @@ def test_any_text_is_read_or_refused_in_words(text):
     assert isinstance(problems(CONV3, EYERISS, mapping), list)
 
 
-anything = st.one_of(st.integers(-3, 9), st.floats(), st.booleans(), st.none(), st.text(max_size=3), st.just([1, 2]))
+odd = [
+    [1, 2],
+    (),
+    {},
+    {"ifmap": 3},
+    numpy.int8(3),
+    numpy.array(3),
+    numpy.array([4, 2]),
+    10**400,
+    5e-324,
+    Decimal("0.5"),
+]
+anything = st.one_of(
+    st.integers(-3, 9), st.floats(), st.booleans(), st.none(), st.text(max_size=3), st.sampled_from(odd)
+)
 
 
 @given(st.dictionaries(st.sampled_from(["N", "M", "C", "P", "Q", "R", "S", "G", "stride", "dilation"]), anything))
@@ -156,9 +225,31 @@ def test_any_einsum_is_read_or_refused_in_words(text, bounds):
         return
 
 
-@given(st.dictionaries(st.sampled_from(["capacity", "read", "write", "bandwidth", "fanout", "link"]), anything))
+@given(st.dictionaries(st.sampled_from([field.name for field in fields(Level)[1:]]), anything))
 def test_any_level_is_made_or_refused_in_words(values):
     try:
-        Level("any", **values)
+        level = Level("any", **values)
+    except AccelsimError:
+        return
+    layer, arch = conv("c", M=2, C=3), Arch("toy", (level, Level("spad")))
+    mapping = nest("any: M2 | spad: C3")
+    if not problems(layer, arch, mapping):
+        assert evaluate(layer, arch, mapping).cycles >= 6
+
+
+@given(st.sampled_from([Loop, Stage, Mapping]), st.lists(anything, min_size=1, max_size=3))
+def test_any_part_of_a_mapping_is_made_or_refused_in_words(kind, values):
+    needed = {Loop: 2, Stage: 1, Mapping: 1}[kind]
+    assume(len(values) >= needed)
+    try:
+        kind(*values[: 1 if kind is Mapping else 3])
+    except AccelsimError:
+        return
+
+
+@given(st.dictionaries(st.sampled_from([field.name for field in fields(Arch)[1:]]), anything))
+def test_any_machine_is_made_or_refused_in_words(values):
+    try:
+        Arch("any", **({"levels": (Level("DRAM"),)} | values))
     except AccelsimError:
         return

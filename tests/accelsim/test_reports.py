@@ -89,7 +89,8 @@ def test_time_is_the_slowest_of_compute_and_transfers_that_overlap_plus_those_th
 
     assert cycles().cycles == 16
     assert cycles(bandwidth=24).cycles == 1 + 16
-    assert cycles(bandwidth=24, overlap=False).cycles == 1 + 16 + 1
+    assert cycles(bandwidth=24, overlap=False).cycles == 16 + 1
+    assert cycles(bandwidth=1, overlap=False).cycles == 16 + 24
     assert cycles(bandwidth=1).bottleneck == "DRAM"
     assert cycles(bandwidth=1).cycles == 20 + 16
 
