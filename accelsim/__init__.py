@@ -11,7 +11,8 @@ A layer, a machine and a mapping are values you can read aloud; `evaluate` says 
 
 from accelsim import catalog
 from accelsim.arch import Arch, Level
-from accelsim.dataflow import Counts, count
+from accelsim.counts import Counts
+from accelsim.dataflow import count
 from accelsim.errors import AccelsimError
 from accelsim.mapping import Mapping, nest, problems
 from accelsim.report import NetworkReport, Report, evaluate, evaluate_network

@@ -26,7 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.arch import Arch
-from accelsim.dataflow import Key, window
+from accelsim.counts import Key
+from accelsim.dataflow import window
 from accelsim.errors import MappingError, suggest, whole
 from accelsim.mapping import Loop, Mapping, Stage
 from accelsim.points import MAX_AXIS

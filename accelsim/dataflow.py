@@ -23,35 +23,15 @@ from functools import cached_property, lru_cache
 from itertools import pairwise, product
 
 from accelsim.arch import Arch
+from accelsim.counts import Counts
 from accelsim.mapping import Mapping, Placed, check, placed
 from accelsim.points import box_mask
 from accelsim.workload import Layer, Rank, Tensor
 
-Key = tuple[str, str]
 Levels = frozenset[int]
 Move = tuple[int, int, int]
 NONE: Levels = frozenset()
 FIRST, EVERYWHERE = -1, 2**30  # places in a nest before and beyond all loops
-
-
-@dataclass(frozen=True)
-class Counts:
-    """Exact whole numbers, totals over all instances and the whole layer.
-
-    reads, writes: words read and written, by (level, tensor). carried: words that cross the array below a level,
-    up or down, counted at each copy they reach or leave. first: words read at each level to fill the first tiles
-    below it, before the first MAC. macs: multiply-accumulates. steps: time steps with any work. instances: copies
-    of each level that ever have work; active: multipliers that ever have work.
-    """
-
-    reads: dict[Key, int]
-    writes: dict[Key, int]
-    carried: dict[Key, int]
-    first: dict[Key, int]
-    macs: int
-    steps: int
-    instances: dict[str, int]
-    active: int
 
 
 def count(layer: Layer, arch: Arch, mapping: Mapping) -> Counts:

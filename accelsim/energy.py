@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from accelsim.arch import Arch
-from accelsim.dataflow import Counts, Key
+from accelsim.counts import Counts, Key
 
 MAC: Key = ("MAC", "compute")
 

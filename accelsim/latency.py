@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from accelsim.arch import Arch, Level
-from accelsim.dataflow import Counts, Key
+from accelsim.counts import Counts, Key
 
 
 @dataclass(frozen=True)

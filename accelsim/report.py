@@ -9,7 +9,8 @@ from functools import cached_property
 from typing import Any
 
 from accelsim.arch import Arch
-from accelsim.dataflow import Counts, Key, count
+from accelsim.counts import Counts, Key
+from accelsim.dataflow import count
 from accelsim.energy import by_access, energy, leakage
 from accelsim.errors import MappingError
 from accelsim.explain import Explanation, explain

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise, product
 
 from accelsim.arch import Arch
-from accelsim.dataflow import Counts, Key
+from accelsim.counts import Counts, Key
 from accelsim.errors import WorkloadError
 from accelsim.mapping import Mapping, check, placed
 from accelsim.workload import Layer, Tensor

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from accelsim.dataflow import Counts, Flow, Key, flow_of
+from accelsim.counts import Counts, Key
+from accelsim.dataflow import Flow, flow_of
 from accelsim.energy import energy, leakage
 from accelsim.errors import WorkloadError, suggest
 from accelsim.latency import Latency, latency

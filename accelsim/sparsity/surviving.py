@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.dataflow import Counts, Flow, Levels
+from accelsim.counts import Counts
+from accelsim.dataflow import Flow, Levels
 from accelsim.sparsity.saving import Saving
 from accelsim.workload import Tensor
 
