@@ -293,6 +293,7 @@ class _Chunk:
         self.space = [dict(zip(self.dims, x * y, strict=True)) for x, y in zip(*self.bounds[1:], strict=True)]
         self.order = [dict(zip(self.dims, array, strict=True)) for array in np.asarray(batch.order)]
         self.busy = [{dim: bool((bound > 1).any()) for dim, bound in level.items()} for level in self.time]
+        self.known: dict[tuple[object, ...], Rows] = {}
         ones = np.ones(self.count)
         self.extent = [dict.fromkeys(self.dims, ones)]
         for level in range(self.depth - 1, -1, -1):
@@ -351,12 +352,16 @@ class _Chunk:
         return total * self.slid(slides, child, union, hard, (*rest, *soft))
 
     def boxes(self, rank: Rank, child: int, union: Levels) -> tuple[_Windows, Rows]:
-        columns = []
-        for dim, _ in rank.terms:
-            pairs = [(self.space[level][dim], self.extent[level + 1][dim]) for level in sorted(union)]
-            columns.append([self.extent[child][dim], *(column for pair in pairs for column in pair)])
-        table = self.windows[rank]
-        return table, table.identify(columns)
+        """The windows that the tiles of a level make on an axis, together with the copies of `union`."""
+        spread = [at for at in sorted(union) if any((self.space[at][dim] > 1).any() for dim, _ in rank.terms)]
+        key = (rank, child, *spread)
+        if key not in self.known:
+            columns = []
+            for dim, _ in rank.terms:
+                pairs = [(self.space[level][dim], self.extent[level + 1][dim]) for level in spread]
+                columns.append([self.extent[child][dim], *(column for pair in pairs for column in pair)])
+            self.known[key] = self.windows[rank].identify(columns)
+        return self.windows[rank], self.known[key]
 
     def slid(
         self, slides: list[Rank], child: int, union: Levels, hard: Sequence[str], others: Sequence[str]
