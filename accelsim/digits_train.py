@@ -144,8 +144,14 @@ def quantise(params: Params, pruned: int, pixels: Array) -> Trained:
 
 def train(seed: int = SEED) -> list[Trained]:
     """All variants, each with its measured accuracy on the held-out images before and after it was tuned."""
+    from threadpoolctl import threadpool_limits  # comes with scikit-learn
+
+    with threadpool_limits(1):  # so small products only wait for one another, and one core adds in one order
+        return _train(np.random.default_rng(seed))
+
+
+def _train(rng: np.random.Generator) -> list[Trained]:
     pixels, digits, *_ = split()
-    rng = np.random.default_rng(seed)
     params, found = start(rng), []
     for percent in PRUNED:
         masks = masks_for(params, percent)

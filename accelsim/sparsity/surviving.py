@@ -47,7 +47,7 @@ class Grid:
                 np.minimum(sum(c * index[dim] for dim, c in rank.terms), size - 1)
                 for rank, size in zip(ranks, values.shape, strict=True)
             )
-            found[name] = np.broadcast_to((values != 0)[where], shape) & inside
+            found[name] = np.broadcast_to((values != 0)[where], shape)
         return cls(flow, inside, found)
 
     @cached_property

@@ -111,6 +111,12 @@ def test_what_a_caller_changes_stays_with_the_caller():
     assert digits.correct(digits.load()) == MEASURED[0][0]
 
 
+def test_any_of_the_images_can_be_asked_for():
+    late, all_of_them = digits.tensors("conv2", N=2, first=7), digits.tensors("conv2", N=9)
+    assert (late.ifmap == all_of_them.ifmap[7:]).all()
+    assert (late.ofmap == all_of_them.ofmap[7:]).all()
+
+
 def test_loading_needs_no_scikit_learn():
     code = (
         "import sys; sys.modules['sklearn'] = None; from accelsim import digits; print(digits.correct(digits.load()))"

@@ -88,6 +88,18 @@ def test_words_of_surviving_macs_are_those_the_slow_machine_moves(case):
     assert sparse.counts.carried == by_name(machine, machine.carried)
 
 
+def test_a_tile_stays_over_an_edge_that_leaves_nothing_to_change():
+    """M = 3 in tiles of 2: the last tile has one row, which stays while C steps; its first surviving MAC comes late."""
+    layer = einsum("mv", "ofmap[M] += ifmap[C] * filter[M C]", M=3, C=2)
+    arch, mapping = Arch("toy", (Level("DRAM"), Level("PE"))), nest("DRAM: M2 C2 M2 | PE:")
+    weights, points = np.array([[1, 1], [1, 1], [0, 1]]), {(0,): 1, (1,): 1}
+    machine = lazy(layer, arch, mapping, {"ifmap": points, "filter": dict(np.ndenumerate(weights))}, ("filter",))
+    sparse = sparsify(evaluate(layer, arch, mapping), {"filter": weights}, gate("filter", find="flags"))
+    assert sparse.counts.reads == by_name(machine, machine.reads)
+    assert sparse.counts.reads["PE", "ofmap"] == 5 + 2  # drained 2 + 2 and 1; 2 updates are not the first
+    assert sparse.counts.writes["PE", "ofmap"] == 5 + 2
+
+
 @settings(max_examples=60)
 @given(sparse_cases())
 def test_a_gate_that_reads_values_spares_everything_but_the_words_it_looks_at(case):
@@ -279,6 +291,29 @@ def test_skipping_without_zeros_costs_its_walks():
     slow = sparsify(dense, {"ifmap": 1.0, "filter": 1.0}, skip("ifmap", "filter", start=20))
     assert slow.speedup < 1
     assert "dense cycles" in " ".join(slow.warnings())
+
+
+@pytest.mark.parametrize("exact", [True, False], ids=["walked", "expected"])
+def test_a_walk_costs_its_bits_its_checks_and_its_start(exact):
+    """Four PEs with two of eight weights each, in a machine where a word of 16 bits costs 8."""
+    layer = einsum("mv", "ofmap[M] += ifmap[C] * filter[M C]", M=4, C=8)
+    arch = Arch("toy", (Level("DRAM"), Level("PE", read=8, fanout=4, leak=1)))
+    dense = evaluate(layer, arch, nest("DRAM: | PE: M4@x C8"))
+    zeros = {"filter": np.tile([1, 0, 0, 0], (4, 2))} if exact else {"filter": 0.25}
+    masks = sparsify(dense, zeros, skip("filter", width=8, check=2, start=5))
+    assert masks.energy["walk", "filter"] == 32 * 8 / 16  # a bit for each position
+    assert masks.energy["walk", "compute"] == 32 * 2
+    lists = sparsify(dense, zeros, skip("filter", find="coordinates", bits=3, check=2))
+    assert lists.energy["walk", "filter"] == 8 * 3 * 8 / 16  # three bits for each weight
+    assert lists.energy["walk", "compute"] == 0  # one list needs no comparison
+    assert lists.energy["PE", "leakage"] == lists.cycles * 1 < dense.energy["PE", "leakage"]
+    flags = sparsify(dense, zeros, gate("filter", find="flags", check=2))
+    assert (flags.energy["walk", "filter"], flags.energy["walk", "compute"]) == (16, 64)
+    if exact:
+        assert (masks.cycles, lists.cycles) == (2 + 5, 2)
+        both = sparsify(dense, zeros | {"ifmap": np.ones(8)}, skip("filter", "ifmap", find="coordinates", bits=3))
+        assert both.energy["walk", "filter"] == 8 * 3 * 8 / 16
+        assert both.energy["walk", "ifmap"] == 4 * 5 * 3 * 8 / 16  # until the weights end, at the fifth
 
 
 def test_energy_against_density_crosses_the_dense_one():
