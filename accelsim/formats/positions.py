@@ -370,7 +370,6 @@ class Structured:
         stored = size // self.of * self.keep
         at = _coordinates(self.name, where, self.of, stored).reshape(-1, self.keep)
         values = values_of(self.name, part, width, stored, dtype).reshape(-1, self.keep)
-        _check_rising_rows(self.name, at)
         out = np.zeros((size // self.of, self.of), dtype)
         np.put_along_axis(out, at, values, axis=1)
         self._check_fillers(out, at)
@@ -395,7 +394,7 @@ class Structured:
     def _check_fillers(self, groups: Array, at: NDArray[np.int64]) -> None:
         wrong = (kept(groups, self.keep) != at).any(axis=1)
         if wrong.any():
-            raise StreamError(f"{self.name} stream, group {int(np.argmax(wrong))}: a stored zero is not its first zero")
+            raise StreamError(f"{self.name} stream, group {int(np.argmax(wrong))}: not its nonzeros and first zeros")
 
     def size_bits(self, array: ArrayLike) -> int:
         """`encode(array).bits`, without encoding."""
@@ -413,9 +412,3 @@ def kept(groups: Array, keep: int) -> NDArray[np.int64]:
     first = np.argsort(groups == 0, axis=1, kind="stable")[:, :keep]
     kept: NDArray[Any] = np.sort(first, axis=1)
     return kept.astype(np.int64)
-
-
-def _check_rising_rows(name: str, at: NDArray[np.int64]) -> None:
-    falling = (at[:, 1:] <= at[:, :-1]).any(axis=1)
-    if falling.any():
-        raise StreamError(f"{name} stream, group {int(np.argmax(falling))}: its positions do not rise")

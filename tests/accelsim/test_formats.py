@@ -371,6 +371,57 @@ def test_a_faulty_eyeriss_code_is_named(message, size, code):
         decode(dataclasses.replace(stream, sections=words(code)))
 
 
+def forged(codec, array, **lists):
+    """The stream of an array with sections written anew: name = (width, numbers), or (width, numbers, bits cut off)."""
+
+    def anew(width, numbers, cut=0):
+        bits = len(numbers) * width - cut
+        digits = "".join(f"{number % 2**width:0{width}b}" for number in numbers)[:bits]
+        return bits, int(digits.ljust(-(-bits // 8) * 8, "0") or "0", 2).to_bytes(-(-bits // 8))
+
+    stream = codec.encode(np.array(array, "int8"))
+    parts = [Section(p.name, *anew(*lists[p.name])) if p.name in lists else p for p in stream.sections]
+    return dataclasses.replace(stream, sections=tuple(parts))
+
+
+MATRIX = [[0, 5, 6, 0]]
+FEW = [0, 0, 0, 5, 6]  # codes 0, 10, 11
+
+
+@pytest.mark.parametrize(
+    ("message", "stream"),
+    [
+        ("values: value 1 .bit 8. is 0; only nonzeros", forged(Bitmask(), MATRIX, values=(8, [5, 0]))),
+        ("mask: an array of 4 values needs 4 bits, got 5", forged(Bitmask(), MATRIX, mask=(1, [0, 1, 1, 0, 0]))),
+        ("coordinate 1 does not come after", forged(COO(), MATRIX, **{"rank 1": (2, [1, 1])})),
+        ("coordinate 1 does not come after", forged(CSR(), MATRIX, coordinates=(2, [2, 2]))),
+        ("coordinate 1 does not come after", forged(CSR(), MATRIX, coordinates=(2, [2, 1]))),
+        ("coordinate 0 is 3, the rank ends at 2", forged(CSR(), [[0, 5, 6]], coordinates=(2, [3, 1]))),
+        ("pointer 0 is 1: pointers start at 0", forged(CSR(), MATRIX, pointers=(3, [1, 2]))),
+        ("pointer 2 is 0: .* never fall", forged(CSC(), MATRIX, pointers=(3, [0, 1, 0, 2, 2]))),
+        ("group 0: not its nonzeros and first", forged(Structured(), [0, 5, 6, 0], positions=(2, [2, 2]))),
+        ("group 0: not its nonzeros and first", forged(Structured(), [0, 5, 6, 0], positions=(2, [2, 1]))),
+        ("group 0: not its nonzeros and first", forged(Structured(), [0, 0, 5, 0], values=(8, [0, 0]))),
+        (
+            "codes: 6 bits hold 5 codes, the last one cut short",
+            forged(Huffman(), FEW, codes=(1, [0, 0, 0, 1, 0, 1, 1], 1)),
+        ),
+        ("codes: 8 bits hold 6 codes; the array needs 5", forged(Huffman(), FEW, codes=(1, [0, 0, 0, 1, 0, 1, 1, 0]))),
+        ("do not fill a code tree", forged(Huffman(), FEW, lengths=(6, [0, 1, 2]))),
+        ("do not fill a code tree", forged(Huffman(), FEW, lengths=(6, [1, 2, 3]))),
+        ("one stands there twice", forged(Huffman(), FEW, symbols=(8, [0, 5, 5]))),
+        ("not in the order of their codes", forged(Huffman(), FEW, symbols=(8, [0, 6, 5]))),
+        ("not the code of the values", forged(Huffman(), FEW, codes=(1, [0, 1, 0, 1, 0, 1, 1, 0]))),
+        ("not the code of the values", forged(Huffman(), FEW, codes=(1, [0, 1, 0, 1, 0, 1, 0, 0]))),
+        ("one symbol needs no bits, got 1", forged(Huffman(), [7, 7], codes=(1, [0]))),
+        ("a table without symbols", forged(Huffman(), [7], count=(1, [0]), symbols=(8, []), lengths=(6, []))),
+    ],
+)
+def test_what_is_wrong_with_a_stream_is_said(message, stream):
+    with pytest.raises(StreamError, match=message):
+        decode(stream)
+
+
 @pytest.mark.parametrize("codec", EVERY, ids=repr)
 @pytest.mark.parametrize("change", [{"shape": (-4,)}, {"shape": (2**40, 2**40)}, {"dtype": "float32"}, {"dtype": "x"}])
 def test_a_stream_of_no_possible_array_is_refused(codec, change):
@@ -579,6 +630,9 @@ def test_a_tree_holds_the_nonzeros_and_all_bits_of_its_stream(codec, array):
     stream = codec.encode(array)
     tree = fibertree(stream)
     assert stream.bits == tree.bits
+    if codec != Huffman():
+        width = 16 if codec == EyerissRLC() else array.dtype.itemsize * 8
+        assert count_leaves(tree.root) * width == tree.value_bits
     leaves, depth = [], {len(tree.ranks)}
 
     def walk(fiber, level):
@@ -596,6 +650,10 @@ def test_a_tree_holds_the_nonzeros_and_all_bits_of_its_stream(codec, array):
     order = table.T if codec == CSC() else table
     assert order[order != 0].tolist() == [leaf for leaf in leaves if leaf]
     assert str(tree).startswith(codec.name)
+
+
+def count_leaves(fiber):
+    return sum(1 if isinstance(payload, int) else count_leaves(payload) for payload in fiber.payloads)
 
 
 def test_every_error_is_one_that_users_see_without_a_traceback():
