@@ -474,6 +474,23 @@ def test_real_patterns_are_imbalanced(pruned):
     assert gated.macs == sparse.macs
 
 
+def test_real_tensors_of_a_network_that_was_not_pruned_cost_more_sparse_than_dense():
+    """fc on Eyeriss: a quarter of the MACs is zero, yet masks for full weights make DRAM slower and dearer."""
+    real = digits.tensors("fc", N=16)
+    mapping = nest("DRAM: N16 C4 | GLB[ifmap ofmap]: C8@x R2@y M5@y | spad: M2 S2")
+    dense = evaluate(real.layer, catalog.eyeriss(), mapping)
+    stored = {("DRAM", name): Bitmask() for name in ("ifmap", "filter")}
+    sparse = sparsify(
+        dense, {"ifmap": real.ifmap, "filter": real.filter}, skip("ifmap", "filter", find="coordinates"), stored
+    )
+    assert sparse.macs < 0.75 * dense.macs
+    assert sparse.energy_ratio > 1 > sparse.speedup
+    assert len(sparse.warnings()) == 3
+    pruned = digits.tensors("fc", pruned=90, N=16)
+    zeros = {"ifmap": pruned.ifmap, "filter": pruned.filter}
+    assert sparsify(dense, zeros, skip("ifmap", "filter", find="coordinates"), stored).energy_ratio < 0.5
+
+
 # Published zeros
 
 
