@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from accelsim.errors import FormatError
-from accelsim.formats.stream import Density, Format
+from accelsim.formats.stream import Density, Format, densities
 
 
 def effectual_macs(a: ArrayLike, b: ArrayLike) -> int:
@@ -37,8 +37,8 @@ def predicted_macs(density_a: ArrayLike, density_b: ArrayLike, shape: tuple[int,
     8.0
     """
     rows, columns, inner = shape
-    left = np.broadcast_to(np.asarray(density_a, np.float64), (rows, inner))
-    right = np.broadcast_to(np.asarray(density_b, np.float64), (inner, columns))
+    left = densities(density_a, (rows, inner)).reshape(rows, inner)
+    right = densities(density_b, (inner, columns)).reshape(inner, columns)
     return float(left.sum(axis=0) @ right.sum(axis=1))
 
 

@@ -265,6 +265,7 @@ def test_a_group_with_too_many_nonzeros_is_named():
         lambda: Huffman().expected_bits(0.5, (3,), "int8", {200: 1.0}),
         lambda: block_density(np.eye(3), (1,)),
         lambda: diagonal_density(np.ones(3)),
+        lambda: predicted_macs(0.5, np.ones((2, 2)), (2, 3, 4)),
         lambda: effectual_macs(np.ones((2, 3)), np.ones((2, 3))),
     ],
 )
