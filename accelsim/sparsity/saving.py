@@ -37,7 +37,7 @@ def gate(*on: str, find: str = "value", check: float = 0.0) -> Saving:
 
     find="value": the operands are read and compared, so their own reads remain; "flags": one bit a word, kept beside
     the word, says whether it is zero, and only words of surviving MACs are read. Eyeriss gates on ifmap: a zero spares
-    the filter's read, the MAC and the psum update (JSSC 52(1), 2017, section V-D; 45 % of the PE's power).
+    the filter's read, the MAC and the psum update (JSSC 52(1), 2017: 45 % of the PE's power).
 
     >>> print(gate("ifmap"))
     gate on ifmap by value
