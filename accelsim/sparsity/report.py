@@ -33,7 +33,7 @@ class SparseReport:
     """A layer with its zeros made use of, beside the dense report. Energies in the machine's unit, times in cycles.
 
     counts: what still moves, in whole words. stored: bits in each compressed (level, tensor) per word that it stands
-    for. metadata: the share of those bits that are no nonzero values. exact: walked on real tensors, not expected.
+    for. metadata: the share of those bits that are no nonzero values. exact: counted on real tensors, not expected.
     """
 
     dense: Report
@@ -115,12 +115,62 @@ class SparseReport:
         rows = [[what, f"{old:,}", f"{new:,}", _ratio(new, old)] for what, old, new in sums]
         rows.append(["energy", f"{self.dense.total:.4g}", f"{self.total:.4g}", _ratio(self.total, self.dense.total)])
         rows += [
+            [f"energy of {level}", f"{old:.4g}", f"{new:.4g}", _ratio(new, old)]
+            for level, (old, new) in self.energy_by_level().items()
+        ]
+        rows += [
             [f"{level} {tensor} words", f"{old:,}", f"{new:,}", _ratio(new, old)]
             for (level, tensor), (old, new) in self.words().items()
             if old
         ]
-        how = "walked on the tensors given" if self.exact else "expected, zeros independent"
-        return "\n".join([f"{name} ({how})", table(["", "dense", "sparse", "ratio"], rows), *self.warnings()])
+        rows += [
+            [f"{level} {tensor} bits", f"{old:,}", f"{new:,}", _ratio(new, old)]
+            for (level, tensor), (old, new) in self.bits().items()
+            if (level, tensor) in self.stored
+        ]
+        how = "counted on the tensors given" if self.exact else "expected, zeros independent"
+        formats = [
+            f"{level} {tensor}: {bits:.2f} bits for a word of {self.dense.arch.width(tensor)}, "
+            f"{self.metadata[level, tensor]:.0%} of them metadata"
+            for (level, tensor), bits in self.stored.items()
+        ]
+        warned = [f"warning: {warning}" for warning in self.warnings()]
+        return "\n".join([f"{name} ({how})", table(["", "dense", "sparse", "ratio"], rows), *formats, *warned])
+
+    def bits(self) -> dict[Key, tuple[int, int]]:
+        """Bits read and written by (level, tensor), dense and sparse."""
+        width = self.dense.arch.width
+        return {key: (old * width(key[1]), new * width(key[1])) for key, (old, new) in self.words().items()}
+
+    def energy_by_level(self) -> dict[str, tuple[float, float]]:
+        """Energy by level, dense and sparse; "walk" is what finding the zeros costs."""
+        sparse: dict[str, float] = {}
+        for (level, _), spent in self.energy.items():
+            sparse[level] = sparse.get(level, 0.0) + spent
+        return {level: (self.dense.by_level().get(level, 0.0), spent) for level, spent in sparse.items()}
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as plain data for other programs; keys of two parts are joined by a space."""
+
+        def joined(values: Table[Key, Any]) -> dict[str, Any]:
+            return {" ".join(key): value for key, value in values.items()}
+
+        return {
+            "dense": self.dense.to_dict(),
+            "saving": str(self.saving) if self.saving else None,
+            "exact": self.exact,
+            "macs": self.macs,
+            "cycles": self.cycles,
+            "speedup": self.speedup,
+            "energy_total": self.total,
+            "energy_ratio": self.energy_ratio,
+            "energy": joined(self.energy),
+            "words": joined(self.words()),
+            "bits": joined(self.bits()),
+            "stored_bits_per_word": joined(self.stored),
+            "metadata_share": joined(self.metadata),
+            "warnings": self.warnings(),
+        }
 
 
 def _ratio(new: float, old: float) -> str:
@@ -188,7 +238,9 @@ def sparsify(
     counts = _compressed(report, counts, bits)
     time = latency(counts, report.arch)
     spent = energy(counts, report.arch) | leakage(time.cycles, report.arch) | _walk_energy(flow, saving, work)
-    return SparseReport(report, saving, counts, work, spent, time, bits, metadata, exact)
+    used = {*names, *(tensor for _, tensor in stored)}
+    counted = all(np.ndim(zeros[name]) for name in used if name in zeros)
+    return SparseReport(report, saving, counts, work, spent, time, bits, metadata, counted)
 
 
 def _walk_energy(flow: Flow, saving: Saving | None, work: Work) -> dict[Key, float]:

@@ -1,5 +1,6 @@
 """Zeros on counts and cycles: against a slow machine that leaves out dead MACs one by one, and slow walks."""
 
+import json
 import math
 import subprocess
 import sys
@@ -566,3 +567,19 @@ def test_the_table_of_rlc_savings_rises_with_the_zeros():
         print(f"{name}  zeros in {zeros:6.2%} out {after:6.2%} (recalled)  "
               f"saving {saving:.2f}x, fmaps {fmaps:.0%} smaller; paper {paper}x")  # fmt: skip
     assert [row[3] for row in rows[1:4]] == sorted(row[3] for row in rows[1:4])
+
+
+def test_a_report_shows_what_compression_changed_and_warns_when_a_format_expands():
+    mapping = catalog.mappings("eyeriss", "alexnet")["conv3"]
+    dense = evaluate(catalog.alexnet().layer("conv3"), catalog.eyeriss(), mapping)
+    stored = {("DRAM", "ifmap"): EyerissRLC(), ("DRAM", "filter"): EyerissRLC()}
+    sparse = sparsify(dense, {"ifmap": 0.275, "filter": 1.0}, stored=stored)
+    assert not sparse.exact
+    assert sum(new for _, new in sparse.energy_by_level().values()) == pytest.approx(sparse.total)
+    assert sum(old for old, _ in sparse.energy_by_level().values()) == pytest.approx(dense.total)
+    old, new = sparse.bits()["DRAM", "ifmap"]
+    assert new / old == pytest.approx(sparse.stored["DRAM", "ifmap"] / 16, rel=1e-5)
+    said = str(sparse)
+    for part in ("energy of DRAM", "DRAM ifmap bits", "of them metadata", "warning: DRAM filter: the format takes 21"):
+        assert part in said
+    assert json.loads(json.dumps(sparse.to_dict()))["metadata_share"]["DRAM ifmap"] == sparse.metadata["DRAM", "ifmap"]
