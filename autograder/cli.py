@@ -79,10 +79,10 @@ def _command(commands: argparse._SubParsersAction, name: str, says: str, run: ob
 
 def _release(options: argparse.Namespace) -> int:
     from autograder import lab
-    from autograder.course import open_course
+    from autograder.course import make_course
     from autograder.release import release
 
-    made = release(lab.load(lab.find(options.lab)), open_course(options.course))
+    made = release(lab.load(lab.find(options.lab)), make_course(options.course))
     print(f"released to {made}")
     return 0
 

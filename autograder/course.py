@@ -40,14 +40,24 @@ class Course:
         return f"sqlite:///{self.root / 'gradebook.db'}"
 
 
-def open_course(root: Path) -> Course:
-    """The course in `root`, with nbgrader's configuration written there if it has none."""
+def make_course(root: Path) -> Course:
+    """The course in `root`, made if need be, with nbgrader's configuration if it has none."""
     root = root.resolve()
     root.mkdir(parents=True, exist_ok=True)
     config = root / CONFIG_FILE
     if not config.exists():
         write(config, CONFIG)
     return Course(root)
+
+
+def open_course(root: Path) -> Course:
+    """The course that is in `root`.
+
+    Raises AutograderError when there is none.
+    """
+    if not root.is_dir():
+        raise AutograderError(f"no course folder {root.resolve()}; `autograder release LAB --course {root}` makes one")
+    return Course(root.resolve())
 
 
 def write(path: Path, text: str) -> None:
@@ -87,11 +97,24 @@ def config(course: Course) -> Any:
     defaults = Config(
         {"CourseDirectory": {"root": str(course.root), "db_url": course.database, "course_id": COURSE_ID}}
     )
+    _check_database(course.root / "gradebook.db")
+    if not (course.root / CONFIG_FILE).exists():
+        return defaults
     try:
         defaults.merge(PyFileConfigLoader(CONFIG_FILE, path=str(course.root)).load_config())
     except Exception as error:  # the file is Python; whatever it raises is its fault
         raise AutograderError(f"{course.root / CONFIG_FILE}: {type(error).__name__}: {error}") from error
     return defaults
+
+
+def _check_database(path: Path) -> None:
+    """Look before nbgrader does, which would leave a connection open to a file that is no database."""
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        head = file.read(16)
+    if head and head != b"SQLite format 3\0":
+        raise AutograderError(f"the gradebook {path} is not a database; put your copy of it back in its place")
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from autograder import sandbox
-from autograder.course import Course, open_course
+from autograder.course import Course, make_course
 from autograder.lab import Answer, Lab, filled, load
 from autograder.release import notebook, release
 
@@ -33,7 +33,7 @@ def own_lab(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def made(tiny: Lab, tmp_path_factory: pytest.TempPathFactory) -> Course:
     """A course with the tiny lab released; copy it, do not change it."""
-    course = open_course(tmp_path_factory.mktemp("made") / "course")
+    course = make_course(tmp_path_factory.mktemp("made") / "course")
     release(tiny, course)
     return course
 
@@ -41,7 +41,7 @@ def made(tiny: Lab, tmp_path_factory: pytest.TempPathFactory) -> Course:
 @pytest.fixture
 def course(made: Course, tmp_path: Path) -> Course:
     shutil.copytree(made.root, tmp_path / "a course")
-    return open_course(tmp_path / "a course")
+    return make_course(tmp_path / "a course")
 
 
 HandIn = Callable[..., Path]

@@ -54,6 +54,12 @@ def test_nothing_handed_in_is_said(capsys, course):
     assert "no submissions" in refused(capsys, "grade", "tests/autograder/tiny", "--course", course.root)
 
 
+def test_a_course_folder_that_is_not_there_is_named_and_not_made(capsys, tmp_path):
+    for command in ("grade", "feedback"):
+        assert "no course folder" in refused(capsys, command, "tests/autograder/tiny", "--course", tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+
+
 def test_an_unknown_student_is_said(capsys, course, hand_in):
     hand_in("ada")
     said = refused(capsys, "grade", "tests/autograder/tiny", "--course", course.root, "--student", "adda")
@@ -111,7 +117,9 @@ def test_a_gradebook_that_is_none_is_named(capsys, course, hand_in):
     hand_in("ada")
     (course.root / "gradebook.db").write_bytes(b"not a database" * 100)
     for command in ("release", "grade"):
-        assert "file is not a database" in refused(capsys, command, "tests/autograder/tiny", "--course", course.root)
+        assert "gradebook.db is not a database" in refused(
+            capsys, command, "tests/autograder/tiny", "--course", course.root
+        )
 
 
 def test_a_lab_that_changed_since_its_release_is_not_graded(capsys, course, hand_in, own_lab):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from autograder import sandbox
-from autograder.course import open_course
+from autograder.course import make_course
 from autograder.grade import mistake_of
 from autograder.lab import BEGIN, END, Answer, Lab, filled, hidden_cases, load
 from autograder.release import notebook, release
@@ -69,7 +69,7 @@ def ask(workers: dict[Path, Worker], tmp_path_factory: pytest.TempPathFactory):
 
 @pytest.fixture(scope="module")
 def released(tmp_path_factory: pytest.TempPathFactory):
-    course = open_course(tmp_path_factory.mktemp("course"))
+    course = make_course(tmp_path_factory.mktemp("course"))
     return functools.cache(lambda folder: release(read(folder), course))
 
 
