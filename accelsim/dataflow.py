@@ -153,6 +153,11 @@ class Flow:
         """The levels at which each dimension is spread over copies."""
         return {dim: frozenset(p.level for _, p in loops if p.spatial) for dim, loops in self.of.items()}
 
+    @cached_property
+    def divides(self) -> bool:
+        """Whether the factors of every dimension divide."""
+        return all(math.prod(p.loop.bound for _, p in loops) == self.layer.dims[dim] for dim, loops in self.of.items())
+
     def spread_between(self, parent: int, child: int) -> Levels:
         """Levels from parent to above child with a spatial loop."""
         return frozenset(level for levels in self.spread.values() for level in levels if parent <= level < child)
@@ -226,6 +231,7 @@ class Flow:
         With `live`, only those in reach of a MAC: a copy beyond a clipped edge moves with its neighbours but
         computes nothing.
         """
+        live = live and not self.divides  # where all factors divide, every copy is in reach
         found = [self.layer.words(tensor.name)]
         for parent, child in pairwise(self.chain(tensor)):
             returned = self.moved(tensor, parent, child, self.every, live) - found[-1]
@@ -238,7 +244,11 @@ class Flow:
 
     def requested(self, tensor: Tensor, level: int, shared: Levels) -> int:
         """Words the MACs ask of the innermost level that keeps a tensor, over all steps."""
-        return self.points_of(tensor, self.walks(level, len(self.arch.levels), shared), EVERYWHERE, live=True)
+        end = len(self.arch.levels)
+        key = (tensor.name, level, end, shared & self.spread_between(level, end), True)
+        if key not in self.found:
+            self.found[key] = self.points_of(tensor, self.walks(level, end, shared), EVERYWHERE, live=True)
+        return self.found[key]
 
     def walks(self, parent: int, child: int, shared: Levels) -> dict[str, Walk]:
         """Every dimension between a parent and a child level."""
@@ -278,6 +288,7 @@ class Walk:
     offsets: tuple[int, ...]
     extent: int
     seen: dict[tuple[int, bool], Moves] = field(default_factory=dict, compare=False)
+    carried: dict[int, Moves] = field(default_factory=dict, compare=False)
 
     def at(self, carry: int) -> Moves:
         """What happens to this dimension when the loop at place `carry` steps.
@@ -285,11 +296,16 @@ class Walk:
         Loops outside the carry stand still, loops inside return from their last position to 0. `FIRST` is the
         first step, all loops at 0; `EVERYWHERE` stands for every step, without a before.
         """
-        places, cuts = self.turns
-        if not places or carry == EVERYWHERE:
-            return self._seen(len(self.loops), False)
-        outside = bisect_right(places, carry)
-        return self._seen(cuts[outside], outside > 0 and places[outside - 1] == carry)
+        if (found := self.carried.get(carry)) is None:
+            places, cuts = self.turns
+            outside = bisect_right(places, carry)
+            cut, mine = cuts[outside], outside > 0 and places[outside - 1] == carry
+            if not places or carry == EVERYWHERE:
+                cut, mine = len(self.loops), False
+            if (cut, mine) not in self.seen:
+                self.seen[cut, mine] = Moves.of(self, self._positions(cut, mine))
+            found = self.carried[carry] = self.seen[cut, mine]
+        return found
 
     @cached_property
     def divides(self) -> bool:
@@ -301,11 +317,6 @@ class Walk:
         """Places of the temporal loops, and how many loops stand outside or at each, after a 0 for none."""
         temporal = [(at, place) for at, (place, _, _) in enumerate(self.loops) if place >= 0]
         return [place for _, place in temporal], [0, *(at + 1 for at, _ in temporal)]
-
-    def _seen(self, cut: int, mine: bool) -> Moves:
-        if (cut, mine) not in self.seen:
-            self.seen[cut, mine] = Moves(self, self._positions(cut, mine))
-        return self.seen[cut, mine]
 
     def _positions(self, cut: int, mine: bool) -> Counter[Move]:
         """How often each move occurs; `cut` loops stand outside the carry, which is the last of them if `mine`."""
@@ -380,28 +391,28 @@ def _reached(loops: Iterable[tuple[int, int]], size: int) -> int:
     return sum(left.values())
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Moves:
     """How often each (iterations left now, iterations left before, shift) of a dimension occurs."""
 
     walk: Walk
     moves: Counter[Move]
 
-    @cached_property
-    def times(self) -> int:
-        """How many moves there are, over all separate instances."""
-        return sum(self.moves.values())
+    times: int  # how many moves there are, over all separate instances
+    live: int  # and how often the first instance is inside the layer
+    sums: tuple[int, int]  # for an axis of this dimension alone: points of all tiles now, and those that stay put
 
-    @cached_property
-    def live(self) -> int:
-        """Times that the first instance is inside the layer."""
-        return sum(times for (now, _, _), times in self.moves.items() if now > 0)
-
-    @cached_property
-    def sums(self) -> tuple[int, int]:
-        """For an axis of this dimension alone: the points of all tiles now, and those that stay put."""
-        pairs = [(times, _single(self.walk.offsets, self.walk.extent, *move)) for move, times in self.moves.items()]
-        return sum(times * tile for times, (tile, _) in pairs), sum(times * stay for times, (_, stay) in pairs)
+    @staticmethod
+    def of(walk: Walk, moves: Counter[Move]) -> Moves:
+        """The moves of a walk, with their sums."""
+        pairs = [(times, _single(walk.offsets, walk.extent, *move)) for move, times in moves.items()]
+        return Moves(
+            walk,
+            moves,
+            times=sum(moves.values()),
+            live=sum(times for (now, _, _), times in moves.items() if now > 0),
+            sums=(sum(n * tile for n, (tile, _) in pairs), sum(n * stay for n, (_, stay) in pairs)),
+        )
 
 
 def _windows(rank: Rank, moves: list[Moves]) -> tuple[int, int]:
