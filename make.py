@@ -627,6 +627,7 @@ def serve(root, first_port, browser):
             line.end("ready")
             page = "%s/lab/tree/%s?token=%s" % (address, START_PAGE.replace(" ", "%20"), token)
             say("\nLabs and book are at\n\n  %s\n\nCtrl-C here stops JupyterLab; your work is in work/." % page)
+            say("In another terminal, %s runs the simulator." % script(root, "accelsim").relative_to(root))
             if browser and has_screen():
                 webbrowser.open(page)
             child.wait()

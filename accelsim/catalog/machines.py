@@ -33,7 +33,7 @@ def eyeriss() -> Arch:
             ),
         ),
         mac=cost["MAC"],
-        unit="energy of one MAC",
+        unit="MAC energies",
         clock=200e6,
         source="JSSC 52(1) 2017, doi 10.1109/JSSC.2016.2616357; energies ISCA 2016, table IV",
     )
@@ -133,7 +133,7 @@ def shidiannao() -> Arch:
             Level("PE", capacity={"ofmap": 1}, read=cost["register_file"], write=cost["register_file"]),
         ),
         mac=cost["MAC"],
-        unit="energy of one MAC",
+        unit="MAC energies",
         clock=1e9,
         source="ISCA 2015, doi 10.1145/2749469.2750389, in part recalled; energies ISCA 2016, table IV",
     )
@@ -153,7 +153,7 @@ def one_pe() -> Arch:
             Level("spad", capacity=256, read=cost["register_file"], write=cost["register_file"]),
         ),
         mac=cost["MAC"],
-        unit="energy of one MAC",
+        unit="MAC energies",
         source="made up for teaching; energies ISCA 2016, table IV",
     )
 

@@ -66,7 +66,7 @@ NORMALISED_65 = EnergyTable(
         "buffer": Cost(6.0, 16),  # 100 to 500 KB, shared by all PEs
         "DRAM": Cost(200.0, 16, "dram"),
     },
-    unit="energy of one MAC",
+    unit="MAC energies",
     nm=65,
     volts=None,
     source="Chen, Emer, Sze, ISCA 2016, table IV: a commercial 65 nm process, 16-bit words",
