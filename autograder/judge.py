@@ -260,13 +260,14 @@ def diagnose(
 ) -> Mistake | None:
     """The named mistake behind wrong verdicts, the first that explains them.
 
-    Looked for is one that answers as the student did everywhere; then wherever the student was wrong; then wherever
-    the student answered and was wrong. `answers_of` gives a mistake's answers in order, `NotImplemented` for none.
+    Looked for is one that answers as the student did everywhere, then one that does wherever the student answered at
+    all. Where the student is right the model must be right too: one that agrees on the wrong answers only would tell
+    students of a mistake they did not make. `answers_of` gives a mistake's answers in order, `NotImplemented` for none.
     """
     wrong = [i for i, verdict in enumerate(judged) if not verdict.right]
     table = {mistake.name: answers_of(mistake) for mistake in mistakes} if wrong else {}
-    answered = [i for i in wrong if not judged[i].outcome.fault]
-    for places in (range(len(judged)), wrong, answered):
+    answered = [i for i, verdict in enumerate(judged) if not verdict.outcome.fault]
+    for places in (range(len(judged)), answered):
         for mistake in mistakes if wrong else ():
             if _explains(table[mistake.name], judged, places, tolerance):
                 return mistake

@@ -117,8 +117,11 @@ def test_a_mistake_is_named_when_its_model_gives_the_same_answers():
     assert named([7, 7, 7], ONE, DOUBLE) == ""
 
 
-def test_a_mistake_is_named_when_it_explains_all_that_is_wrong():
-    assert named([1, 2, 18], DOUBLE) == "doubled"
+def test_a_mistake_is_not_named_when_its_model_is_wrong_where_the_student_is_right():
+    double_if_large = Mistake("large ones doubled", lambda x: 2 * x if x > 5 else x, "", "")
+    assert named([1, 2, 18], DOUBLE) == ""
+    assert named([1, 2, 18], DOUBLE, double_if_large) == "large ones doubled"
+    assert named([1, Outcome(fault="E"), 18], DOUBLE) == ""
     assert named([1, 4, 19], DOUBLE) == ""
 
 

@@ -14,7 +14,8 @@ import pytest
 from autograder import sandbox
 from autograder.course import make_course
 from autograder.grade import mistake_of
-from autograder.lab import BEGIN, END, Answer, Lab, filled, hidden_cases, load
+from autograder.judge import Outcome, verdicts, wanted_answers
+from autograder.lab import BEGIN, END, Answer, Item, Lab, filled, hidden_cases, load
 from autograder.release import notebook, release
 from autograder.sandbox import Limits, Worker
 from autograder.session import Answered, run, seed
@@ -178,3 +179,18 @@ def test_cell_ids_stay_the_same_from_release_to_release(folder):
     ids = [cell["id"] for cell in first["cells"]]
     assert ids == [cell["id"] for cell in second["cells"]]
     assert len(ids) == len(set(ids))
+
+
+def test_rounding_to_the_nearest_is_not_called_same_padding():
+    question = read(next(folder for folder in LABS if folder.name == "01_convolution")).questions["output_shape"]
+    item = Item("output_shape", 1, question)
+    for number in range(20):
+        cases = (*question.public, *hidden_cases(question, number)[0])
+        rounded = [Outcome(nearest(*case.args)) for case in cases]
+        judged = verdicts(cases, wanted_answers(question, cases), rounded)
+        assert not all(v.right for v in judged)
+        assert mistake_of(Answered(item, judged, True)) is None
+
+
+def nearest(H: int, W: int, R: int, S: int, stride: int, pad: int) -> tuple[int, int]:
+    return round((H + 2 * pad - R) / stride) + 1, round((W + 2 * pad - S) / stride) + 1
