@@ -183,13 +183,11 @@ def test_cell_ids_stay_the_same_from_release_to_release(folder):
 
 def test_rounding_to_the_nearest_is_not_called_same_padding():
     question = read(next(folder for folder in LABS if folder.name == "01_convolution")).questions["output_shape"]
-    item = Item("output_shape", 1, question)
-    for number in range(20):
-        cases = (*question.public, *hidden_cases(question, number)[0])
+    for cases in (question.public, *((*question.public, *hidden_cases(question, n)[0]) for n in range(10))):
         rounded = [Outcome(nearest(*case.args)) for case in cases]
         judged = verdicts(cases, wanted_answers(question, cases), rounded)
         assert not all(v.right for v in judged)
-        assert mistake_of(Answered(item, judged, True)) is None
+        assert mistake_of(Answered(Item("output_shape", 1, question), judged, True)) is None
 
 
 def nearest(H: int, W: int, R: int, S: int, stride: int, pad: int) -> tuple[int, int]:
