@@ -75,6 +75,22 @@ def next_step(item: dict[str, Any]) -> str:
     return "Nothing: this is complete."
 
 
+PREDICTED = "a prediction"
+
+
+def parts_of(item: dict[str, Any]) -> Iterator[tuple[str, float, float]]:
+    """Rows of (what it is for, points, of); a prediction that was made is said to be, also where it earns nothing yet.
+
+    Results kept before `predicted` was noted keep the words they came with.
+    """
+    for what, points, of in item["parts"]:
+        if what.startswith(PREDICTED) and "predicted" in item:
+            made = "made" if item["predicted"] else "not made"
+            later = "" if points or not item["predicted"] else "; counts once the first row is earned"
+            what = f"{PREDICTED}: {made}{later}"
+        yield what, points, of
+
+
 def as_text(result: dict[str, Any]) -> str:
     """The feedback as plain text, the same words as the page."""
     return printable("\n".join(_text_lines(result)) + "\n")
@@ -89,7 +105,7 @@ def _text_lines(result: dict[str, Any]) -> Iterator[str]:
     for item in result["items"]:
         yield ""
         yield f"{item['name']}: {item['points']:g} of {item['of']:g} points"
-        yield from (f"  {points:g} of {of:g}  {what}" for what, points, of in item["parts"])
+        yield from (f"  {points:g} of {of:g}  {what}" for what, points, of in parts_of(item))
         yield from (f"  {label:10}{text.replace(chr(10), chr(10) + ' ' * 12)}" for label, text in item["evidence"])
         yield from (f"  fails for: {kind}" for kind in item["fails_for"])
         if item["mistake"]:
@@ -170,7 +186,7 @@ def _item(item: dict[str, Any]) -> str:
         f"<p><strong>Next:</strong> {_e(next_step(item))}</p>",
         *_evidence(item["evidence"]),
         *_failing(item["fails_for"]),
-        _parts(item["parts"]),
+        _parts(list(parts_of(item))),
         "</section>\n",
     ]
     return "\n".join(parts)

@@ -106,7 +106,7 @@ def _check(name: str, names: dict[str, Any]) -> Report:
 
 def _prompt(question: PublicQuestion) -> tuple[tuple[str, str], ...]:
     how = f'In the cell above, replace None in predict("{question.name}", None) by your number and run it.'
-    return (("predict", question.prediction), ("how", how), ("why", "A guess counts; being right is not needed."))
+    return (("predict", question.prediction), ("how", how), ("why", "A guess counts once your function is right."))
 
 
 def _find(name: str) -> PublicQuestion:
@@ -226,7 +226,7 @@ def _predict(name: str, value: Any) -> str:
         tried = "" if same else f" {show(value)} does not replace it: a prediction is made before the first check."
         return f"{name}: {locked[name]:g} is locked.{tried}"
     if value is None:
-        return f"Predict: {question.prediction or name}\nReplace None by your number and run this cell. A guess counts."
+        return f"Predict: {question.prediction or name}\nReplace None by your number and run this cell."
     if (number := _number(value)) is None:
         return f"{name}: a prediction is one finite number, this is {show(value)}. Nothing is locked yet."
     _lock({**locked, name: number})

@@ -35,7 +35,8 @@
 #
 # **How each task goes**
 #
-# 1. *Predict.* Write a number and run the cell: it is locked. A guess earns its points; a wrong guess teaches more.
+# 1. *Predict.* Write a number and run the cell: it is locked. A guess counts once your function is right; a wrong
+#    guess teaches more.
 # 2. *Write* the function, at most 15 lines.
 # 3. *See it.* Your own answer is drawn, before anyone judges it. Look first.
 # 4. *Check.* You learn at once whether the cases shipped with the notebook are right, and which idea a wrong answer

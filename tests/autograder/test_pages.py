@@ -57,6 +57,21 @@ def test_the_report_of_a_check_has_no_accessibility_fault(right):
 
 
 @pytest.mark.parametrize(
+    ("predicted", "points", "says"),
+    [
+        (True, 0, "a prediction: made; counts once the first row is earned"),
+        (True, 1, "a prediction: made"),
+        (False, 0, "a prediction: not made"),
+    ],
+)
+def test_a_prediction_that_was_made_is_said_to_be(predicted, points, says):
+    parts = [*ITEM["parts"][:2], ["a prediction made", points, 1]]
+    item = ITEM | {"predicted": predicted, "parts": parts}
+    assert f"{points} of 1  {says}\n" in as_text(RESULT | {"items": [item]})
+    assert f">{says}</th>" in as_html(RESULT | {"items": [item]})
+
+
+@pytest.mark.parametrize(
     "words", ["kernel flipped", "You convolved.", "stride above 1", "Read it again.", "not yet any"]
 )
 def test_page_and_text_say_the_same(words):
