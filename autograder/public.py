@@ -35,6 +35,8 @@ class PublicQuestion:
     modelled: dict[str, tuple[Any, ...]]
     judged_by: str = ""
     parameters: tuple[str, ...] = ()
+    answer: float | str | None = None
+    because: str = ""
 
     def answers_of(self, mistake: Mistake) -> tuple[Any, ...]:
         """What a mistake's model answers to the public cases."""
@@ -60,6 +62,8 @@ def _question_data(question: Question) -> dict[str, Any]:
         "function": question.function,
         "parameters": list(question.parameters),
         "prediction": question.prediction,
+        "answer": question.answer,
+        "because": question.because,
         "tolerance": question.tolerance,
         "judged_by": _judge_name(question),
         "cases": cases,
@@ -117,7 +121,8 @@ def _read_question(name: str, body: dict[str, Any]) -> PublicQuestion:
     modelled = {m["name"]: tuple(_read_answer(a) for a in m["answers"]) for m in body["mistakes"]}
     wanted = tuple(decode(case["wanted"]) for case in body["cases"])
     named = (body["function"], body["prediction"], body["tolerance"])
-    return PublicQuestion(name, *named, cases, wanted, mistakes, modelled, body["judged_by"], tuple(body["parameters"]))
+    parameters, told = tuple(body["parameters"]), (body.get("answer"), body.get("because", ""))
+    return PublicQuestion(name, *named, cases, wanted, mistakes, modelled, body["judged_by"], parameters, *told)
 
 
 def _read_answer(answer: dict[str, Any] | None) -> Any:

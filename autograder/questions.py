@@ -41,6 +41,7 @@ class Question:
     `public` cases ship with the notebook (tiny and drawable); `hidden(rng)` makes other shapes of the same ideas.
     `tolerance` is relative and absolute for floating answers; whole numbers are compared exactly.
     `prediction`, where given, is the question a student must answer with a number before the first check.
+    `answer` to it, a number or a short text, and `because`, the rest of a sentence, are told after a right check.
     `judge(args, answer)`, where given, replaces comparison with the reference: it returns the faults found, so that
     any legal schedule or mapping passes.
     """
@@ -54,6 +55,8 @@ class Question:
     tolerance: float = 1e-9
     prediction: str = ""
     judge: Callable[[tuple[Any, ...], Any], Sequence[str]] | None = None
+    answer: float | str | None = None
+    because: str = ""
 
     @property
     def parameters(self) -> tuple[str, ...]:

@@ -154,10 +154,33 @@ def _ours(filename: str) -> bool:
 def _report(question: PublicQuestion, judged: Sequence[Verdict]) -> Report:
     right = sum(v.right for v in judged)
     if right == len(judged):
-        return Report(True, f"{question.name}: all {right} public cases are right.", _next_when_right())
+        lines = (*_answered(question), *_next_when_right())
+        return Report(True, f"{question.name}: all {right} public cases are right.", lines)
     wrong = next(v for v in judged if not v.right)
     headline = f"{question.name}: {right} of {len(judged)} public cases are right."
     return Report(False, headline, (*evidence(question, wrong), *_advice(question, judged)))
+
+
+def _answered(question: PublicQuestion) -> tuple[tuple[str, str], ...]:
+    guess = _locked().get(question.name)
+    told = answer_to(question.answer, question.because, guess)
+    return (("prediction", told),) if told else ()
+
+
+def answer_to(answer: float | str | None, because: str, guess: float | None = None) -> str:
+    """The answer to a prediction, beside what was predicted; nothing where the lab gives none.
+
+    >>> answer_to(55, "the first window needs no step.", 54.0)
+    'you predicted 54; it is 55, because the first window needs no step.'
+    >>> answer_to(55, "the first window needs no step.", 55.0)
+    'you predicted 55, and it is 55, because the first window needs no step.'
+    """
+    if answer is None:
+        return ""
+    said = "" if guess is None else f"you predicted {guess:.12g}"
+    joined = {"": "it is"}.get(said, f"{said}, and it is" if guess == answer else f"{said}; it is")
+    shown = answer if isinstance(answer, str) else f"{answer:,.12g}" if answer >= 10_000 else f"{answer:.12g}"
+    return f"{joined} {shown}, because {because}" if because else f"{joined} {shown}."
 
 
 def _next_when_right() -> tuple[tuple[str, str], ...]:

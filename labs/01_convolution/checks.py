@@ -79,6 +79,8 @@ OUTPUT_SHAPE = Question(
     function="output_shape",
     prediction="AlexNet's first layer slides an 11x11 filter over 227x227 words with stride 4 and no padding. "
     "How many output rows P does it make?",
+    answer=55,
+    because="the filter has (227 - 11) / 4 = 54 steps to go, and the first window needs none.",
     reference=output_shape,
     public=tuple(Case(shape, kind) for shape, kind in zip(SHAPES_SHOWN, SLIDES, strict=True)),
     hidden=hidden_shapes,
@@ -278,6 +280,8 @@ CONV = Question(
     function="conv",
     prediction="A 3x3 filter slides over 5x5 words without padding. At stride 1 that is 9 windows and 81 "
     "multiplications. How many multiplications at stride 2?",
+    answer=36,
+    because="2 windows fit down and 2 across, 4 in all, and each does 9 multiplications.",
     reference=conv,
     public=(
         Case((numbered(1, 1, 3, 4), numbered(1, 1, 2, 2), np.array([0.5]), 1, 0), "stride 1, no padding"),
@@ -447,6 +451,8 @@ FC = Question(
     function="fc_filter",
     prediction="AlexNet's fc6 joins all words of a 256x6x6 ifmap to 4096 outputs. Run as a convolution, how many "
     "output positions (P times Q) does each filter have?",
+    answer=1,
+    because="the filter is as large as the ifmap, so there is one place where it fits.",
     reference=fc_filter,
     public=(
         Case((numbered(1, 6, first=0), 1, 2, 3), "one channel"),
@@ -563,6 +569,8 @@ GROUPED = Question(
     function="dense_filter",
     prediction="A depthwise layer has 32 channels, each a group of its own. Written as one dense layer, how many of "
     "its 32 x 32 = 1024 channel pairs (m, c) have a filter that is not zero?",
+    answer=32,
+    because="each output channel meets one input channel, its own: the 32 pairs on the diagonal.",
     reference=dense_filter,
     public=(
         Case((numbered(4, 3, 1, 2), 2), "two groups"),
@@ -706,6 +714,8 @@ COUNT_MACS = Question(
     function="macs",
     prediction="MobileNet's first depthwise layer has 32 channels. How many times more MACs would a dense layer of the "
     "same shape (32 in, 32 out) do?",
+    answer=32,
+    because="a dense layer sums each output word over 32 channels, a depthwise layer over one.",
     reference=macs,
     public=LAYERS,
     hidden=hidden_layers,
@@ -785,6 +795,8 @@ PARAMS = Question(
     function="params",
     prediction="AlexNet's conv2 has 307,456 parameters and does 224 million MACs per image. fc6 does 38 million MACs "
     "per image. How many million parameters has fc6 (256 x 6 x 6 words to 4096)?",
+    answer=37.75,
+    because="256 x 6 x 6 x 4096 weights and 4,096 biases are 37,752,832: 123 times conv2's, for a sixth of its MACs.",
     reference=params,
     public=LAYERS,
     hidden=hidden_layers,
@@ -896,6 +908,8 @@ FOOTPRINT = Question(
     function="footprint",
     prediction="ResNet-50 has shortcuts with a 1x1 filter and stride 2 on 56x56 words. What percentage of the ifmap's "
     "words do they touch?",
+    answer=25,
+    because="every other row and every other column is touched: 28 x 28 of 56 x 56 words.",
     reference=footprint,
     public=LAYERS,
     hidden=hidden_layers,
@@ -986,6 +1000,8 @@ EINSUM_BOUNDS = Question(
     name="einsum",
     function="einsum_bounds",
     prediction="In AlexNet's conv2 (P = Q = 27) with a batch of 4, how many MACs use each word of the filter?",
+    answer=2916,
+    because="each image and each output position uses it once: N P Q = 4 x 27 x 27.",
     reference=einsum_bounds,
     public=LAYERS,
     hidden=hidden_layers,

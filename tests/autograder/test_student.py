@@ -47,6 +47,15 @@ def test_the_first_number_stays(desk, capsys):
     assert {"places": 4} == json.loads((desk / "predictions.json").read_text())
 
 
+def test_a_prediction_is_answered_after_a_right_check_and_not_before(desk, capsys):
+    because = "because it has 2 steps to go and starts somewhere."
+    predict("places")
+    predict("places", 4)
+    assert because not in str(ask("places", places=lambda *a: 1))
+    assert because not in capsys.readouterr().out
+    assert f"you predicted 4; it is 3, {because}" in str(ask("places", places=right_places))
+
+
 @pytest.mark.parametrize("value", ["3", float("nan"), float("inf"), True, [1], object()])
 def test_what_is_no_number_locks_nothing(desk, capsys, value):
     predict("places", value)

@@ -34,6 +34,8 @@ questions = (
             Mistake("stride left out", lambda n, w, s: n - w + 1, "A window moves by its stride.", "2.3 Stride"),
         ),
         prediction="How many places has a window of 3 on a line of 5?",
+        answer=3,
+        because="it has 2 steps to go and starts somewhere.",
     ),
     Question(
         name="slide",
