@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,18 +27,21 @@ ATTENTION = 1
 
 @dataclass(frozen=True)
 class Graded:
-    """One student's submission after grading; `fault` says why it could not be run."""
+    """One student's submission after grading; `fault` says why it could not be run, `kept` is the result it keeps."""
 
     student: str
     answered: tuple[Answered, ...] = ()
     session: Session | None = None
     fault: str = ""
     notes: tuple[str, ...] = ()
+    kept: dict[str, Any] | None = None
 
     @property
     def points(self) -> float:
-        """Points of all items together."""
-        return round(sum(a.item.points * a.share for a in self.answered), 6)
+        """Points of all items together, or those kept from before."""
+        return (
+            float(self.kept["points"]) if self.kept else round(sum(a.item.points * a.share for a in self.answered), 6)
+        )
 
 
 def grade(
@@ -58,7 +61,7 @@ def grade(
         release = _release_cells(lab, course, book)
         attention = 0
         for folder in _progress(folders, lab.name):
-            graded = grade_one(lab, folder, course, rung, limits or Limits())
+            graded = _with_earlier(grade_one(lab, folder, course, rung, limits or Limits()), lab, course)
             _keep(book, lab, course, graded, folder, release)
             _tell(graded, lab)
             attention += bool(graded.fault or graded.notes)
@@ -141,9 +144,44 @@ def grade_cells(
     return Graded(student, answered, session, notes=(*left_out, *session.notes))
 
 
+def _with_earlier(graded: Graded, lab: Lab, course: Course) -> Graded:
+    """A submission that cannot be read keeps the result of an earlier one that could."""
+    if not graded.fault:
+        return graded
+    earlier = _earlier(course.at("autograded", graded.student, lab.name) / RESULT)
+    return replace(graded, kept=earlier) if earlier else graded
+
+
+def _earlier(path: Path) -> dict[str, Any] | None:
+    try:
+        earlier = json.loads(path.read_text("utf-8"))
+        complete = (
+            not earlier["fault"] and earlier["points"] >= 0 and earlier["of"] > 0 and earlier["notes"] is not None
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return earlier if complete else None
+
+
+def _keeps(kept: dict[str, Any]) -> str:
+    return f"{kept['points']:g} of {kept['of']:g} from before is kept"
+
+
+def _kept_result(graded: Graded) -> dict[str, Any]:
+    """The earlier result, with one note on what was handed in since."""
+    kept = graded.kept or {}
+    notes = [note for note in kept["notes"] if note != kept.get("later")]
+    later = f"what was handed in last cannot be graded: {graded.fault}. {_keeps(kept)}; hand in again"
+    return {**kept, "notes": [*notes, later], "later": later}
+
+
 def _keep(book: Any, lab: Lab, course: Course, graded: Graded, folder: Path, release: dict[str, Any]) -> None:
     """Notebook and result first, the gradebook last, in one transaction."""
     target = course.at("autograded", graded.student, lab.name)
+    if graded.kept:
+        write(target / RESULT, json.dumps(_kept_result(graded), indent=1) + "\n")
+        _flag(book, lab, graded)
+        return
     cells = graded.session.cells if graded.session else ()
     write(
         target / f"{lab.name}.ipynb", json.dumps(autograded_notebook(cells, graded.session, release), indent=1) + "\n"
@@ -153,6 +191,13 @@ def _keep(book: Any, lab: Lab, course: Course, graded: Graded, folder: Path, rel
     if when:
         write(target / "timestamp.txt", f"{when.isoformat()} UTC\n")
     _record(book, lab, graded, when, {c.grade_id: c.source for c in cells}, release)
+
+
+def _flag(book: Any, lab: Lab, graded: Graded) -> None:
+    """Every score stays; formgrader shows that a person must look."""
+    for entry in _submission(book, lab.name, graded.student).notebooks[0].grades:
+        entry.needs_manual_grade = True
+    book.db.commit()
 
 
 def _record(
@@ -310,5 +355,6 @@ def _tell(graded: Graded, lab: Lab) -> None:
     of = sum(item.points for item in lab.items)
     attention = "  NEEDS ATTENTION" if graded.fault or graded.notes else ""
     lines = [f"{graded.student:24} {graded.points:g} of {of:g}{attention}"]
-    lines += [f"    {note}" for note in (graded.fault, *graded.notes) if note]
+    kept = _keeps(graded.kept) if graded.kept else ""
+    lines += [f"    {note}" for note in (graded.fault, kept, *graded.notes) if note]
     tqdm.write(printable("\n".join(lines)), file=sys.stdout)

@@ -146,6 +146,12 @@ def test_feedback_holds_no_hidden_case_and_asks_no_host(course, hand_in, tiny):
         assert outside not in page
 
 
+def test_feedback_answers_the_prediction_of_an_item_that_is_right(graded, capsys):
+    capsys.readouterr()
+    run("feedback", LAB, "--course", graded.root, "--student", "good", "--text")
+    assert "The prediction: it is 3, because it has 2 steps to go" in capsys.readouterr().out
+
+
 def test_feedback_escapes_what_students_write(course, hand_in):
     hand_in("<b>eve", slide_answer="def slide(line, window):\n    return '<script>alert(1)</script>'")
     run("grade", LAB, "--course", course.root)
@@ -199,3 +205,29 @@ def test_bad_submissions_are_told_and_the_others_are_graded(course, hand_in, cap
         assert all(g.needs_manual_grade and g.score == 0 for g in grades)
     assert 0 == run("feedback", LAB, "--course", course.root)
     assert "tiny.ipynb is cut short" in (course.root / "feedback" / "truncated" / "tiny" / "tiny.html").read_text()
+
+
+def test_a_damaged_resubmission_keeps_the_earlier_grade(course, hand_in, capsys):
+    hand_in("ada")
+    assert 0 == run("grade", LAB, "--course", course.root)
+    notebook = course.at("autograded", "ada", "tiny") / "tiny.ipynb"
+    before, earned = notebook.read_bytes(), scores(course, "ada")
+    for damaged in ('{"cells": [', ""):
+        hand_in("ada", text=damaged)
+        assert 1 == run("grade", LAB, "--course", course.root)
+        said = capsys.readouterr().out
+        assert "ada                      5 of 5  NEEDS ATTENTION\n    tiny.ipynb is" in said
+        assert "5 of 5 from before is kept" in said
+    assert (before, earned) == (notebook.read_bytes(), scores(course, "ada"))
+    with gradebook(course) as book:
+        assert book.find_grade("slide", "tiny", "tiny", "ada").needs_manual_grade
+    run("feedback", LAB, "--course", course.root, "--text")
+    said = capsys.readouterr().out
+    assert "5 of 5 points from the checks" in said
+    assert said.count("Note: what was handed in last cannot be graded: tiny.ipynb is empty") == 1
+    assert "cut short" not in said
+    hand_in("ada", slide_answer=WRONG)
+    assert 0 == run("grade", LAB, "--course", course.root)
+    assert "2 of 5\n" in capsys.readouterr().out
+    with gradebook(course) as book:
+        assert not book.find_grade("slide", "tiny", "tiny", "ada").needs_manual_grade
