@@ -12,6 +12,8 @@ from typing import Any
 from autograder.course import Course, gradebook, write
 from autograder.errors import AutograderError, printable
 from autograder.grade import ATTENTION, RESULT, by_hand
+from autograder.public import read_public
+from autograder.student import PUBLIC, answer_to
 
 STYLE = """
 :root { color-scheme: light; }
@@ -34,11 +36,13 @@ def feedback(lab: str, course: Course, students: Sequence[str] | None = None, te
     Raises AutograderError when nobody is graded.
     """
     results, unreadable = _results(lab, course, students), 0
+    answers = _answers(lab, course)
     with gradebook(course) as book:
         for student, path in results.items():
             try:
                 result = json.loads(path.read_text("utf-8"))
                 result["by_hand"] = by_hand(book, lab, student)
+                result["items"] = [item | {"answer": answers.get(item["name"], "")} for item in result["items"]]
                 page, plain = as_html(result), as_text(result)
             except (OSError, ValueError, KeyError, TypeError, IndexError):
                 unreadable += 1
@@ -48,6 +52,21 @@ def feedback(lab: str, course: Course, students: Sequence[str] | None = None, te
             write(made, page)
             print(plain if text else made)
     return ATTENTION if unreadable else 0
+
+
+def _answers(lab: str, course: Course) -> dict[str, str]:
+    """The answers to the predictions, from the released lab; none where it is not there."""
+    try:
+        questions = read_public(course.at("release", ".", lab) / PUBLIC)
+    except AutograderError:
+        return {}
+    return {name: answer_to(question.answer, question.because) for name, question in questions.items()}
+
+
+def _answer(item: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What was to be predicted, for an item that is right."""
+    if item.get("answer") and item["public"][0] == item["public"][1] and not item["fails_for"]:
+        yield "The prediction", item["answer"]
 
 
 def _results(lab: str, course: Course, students: Sequence[str] | None) -> dict[str, Path]:
@@ -110,6 +129,7 @@ def _text_lines(result: dict[str, Any]) -> Iterator[str]:
         yield from (f"  fails for: {kind}" for kind in item["fails_for"])
         if item["mistake"]:
             yield f"  this looks like: {item['mistake']['name']}. {item['mistake']['says']}"
+        yield from (f"  {label}: {text}" for label, text in _answer(item))
         yield f"  next: {next_step(item)}"
     for row in result["by_hand"]:
         yield ""
@@ -183,6 +203,7 @@ def _item(item: dict[str, Any]) -> str:
         f"<p>Your function <code>{_e(item['function'])}</code> is right on",
         f"{right} of the {cases} cases you can see.</p>",
         *_mistake(item["mistake"]),
+        *(f"<p><strong>{label}:</strong> {_e(text)}</p>" for label, text in _answer(item)),
         f"<p><strong>Next:</strong> {_e(next_step(item))}</p>",
         *_evidence(item["evidence"]),
         *_failing(item["fails_for"]),

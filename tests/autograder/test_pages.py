@@ -71,6 +71,13 @@ def test_a_prediction_that_was_made_is_said_to_be(predicted, points, says):
     assert f">{says}</th>" in as_html(RESULT | {"items": [item]})
 
 
+@pytest.mark.parametrize("right", [0, 2])
+def test_the_prediction_is_answered_where_the_item_is_right(right):
+    item = ITEM | {"answer": "it is 55, because so.", "public": [right, 2], "fails_for": []}
+    for page_or_text in (as_html, as_text):
+        assert (right == 2) == ("it is 55, because so." in page_or_text(RESULT | {"items": [item]}))
+
+
 @pytest.mark.parametrize(
     "words", ["kernel flipped", "You convolved.", "stride above 1", "Read it again.", "not yet any"]
 )
