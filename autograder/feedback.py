@@ -13,7 +13,7 @@ from autograder.course import Course, gradebook, write
 from autograder.errors import AutograderError, printable
 from autograder.grade import ATTENTION, RESULT, by_hand
 from autograder.public import read_public
-from autograder.student import PUBLIC, answer_to
+from autograder.student import PUBLIC, answer_to, try_next
 
 STYLE = """
 :root { color-scheme: light; }
@@ -86,7 +86,7 @@ def next_step(item: dict[str, Any]) -> str:
     if item["mistake"]:
         return f"Read section {item['mistake']['section']} of the book, change that one thing, and run the check again."
     if not public_right:
-        return "Work the case below by hand on paper, then print what your function holds at the same step."
+        return try_next(item["evidence"])
     if item["fails_for"]:
         return "Write a small case of the kind named below, work it by hand, and compare with your function."
     if item["points"] < item["of"]:

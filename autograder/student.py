@@ -12,6 +12,7 @@ import json
 import linecache
 import math
 import os
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -158,7 +159,8 @@ def _report(question: PublicQuestion, judged: Sequence[Verdict]) -> Report:
         return Report(True, f"{question.name}: all {right} public cases are right.", lines)
     wrong = next(v for v in judged if not v.right)
     headline = f"{question.name}: {right} of {len(judged)} public cases are right."
-    return Report(False, headline, (*evidence(question, wrong), *_advice(question, judged)))
+    told = evidence(question, wrong)
+    return Report(False, headline, (*told, *_advice(question, judged, told)))
 
 
 def _answered(question: PublicQuestion) -> tuple[tuple[str, str], ...]:
@@ -215,10 +217,49 @@ def written_call(function: str, parameters: Sequence[str], args: Sequence[Any]) 
     return f"{function}(\n  " + ",\n  ".join(named) + ")"
 
 
-def _advice(question: PublicQuestion, judged: Sequence[Verdict]) -> tuple[tuple[str, str], ...]:
+FORM = "Compare the form of your answer with the contract table of the task."
+LOOP = "Does some loop never end?"
+AFTER_A_FAULT = (
+    (r"is not written yet", "Write it in the cell above, run that cell, then check again."),
+    (r"is not defined in the notebook", "Keep the name in the def line as it was given."),
+    (r"took longer than|hung its process|had no time left", LOOP),
+    (r"called exit|ended its process", "Take out what ends Python there; a function ends with return."),
+    (r"something else than plain data|cannot be read:", FORM),
+    (
+        r"\ATypeError: \S+\(\) (takes|missing|got)\b[^\n]*\Z",
+        "Keep the def line as it was given: same names, same order.",
+    ),
+    (r"\Ano answer: the notebook", "Restart the kernel and run all cells: look where the run stops."),
+    (r"\nline \d+ of ", "Look at the line shown: print what it uses just before it."),
+)
+
+
+def try_next(evidence: Sequence[Sequence[str]]) -> str:
+    """What to try after a wrong case that no named mistake explains, by the kind of fault its evidence shows.
+
+    >>> try_next([("asked", "f(3)"), ("got", "None"), ("wanted", "7")])
+    'Does your function end with return? Without it a function answers None.'
+    """
+    told = {line[0]: line[1] for line in evidence}
+    happened = told.get("happened", "")
+    for pattern, advice in AFTER_A_FAULT:
+        if re.search(pattern, happened):
+            return advice
+    if happened:
+        return "Read what Python says; it stopped your function before there was an answer."
+    if told.get("got") == "None":
+        return "Does your function end with return? Without it a function answers None."
+    if "wanted" in told and re.search(r"(is|are) needed|needed are", told.get("differs", "")):
+        return FORM
+    return "Work the case shown by hand on paper, then print what your function holds at the same step."
+
+
+def _advice(
+    question: PublicQuestion, judged: Sequence[Verdict], told: Sequence[Sequence[str]]
+) -> tuple[tuple[str, str], ...]:
     mistake = diagnose(question.mistakes, question.answers_of, judged, question.tolerance)
     if mistake is None:
-        return (("next", "Work this case by hand on paper, then print what your function holds at the same step."),)
+        return (("next", try_next(told)),)
     return (
         ("looks like", mistake.name),
         ("that is", mistake.says),

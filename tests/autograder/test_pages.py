@@ -71,6 +71,19 @@ def test_a_prediction_that_was_made_is_said_to_be(predicted, points, says):
     assert f">{says}</th>" in as_html(RESULT | {"items": [item]})
 
 
+@pytest.mark.parametrize(
+    ("evidence", "says"),
+    [
+        ([["asked", "conv(3)"], ["happened", "conv() took longer than 5 s"]], "Does some loop never end?"),
+        ([["asked", "conv(3)"], ["got", "None"], ["wanted", "2"]], "end with return?"),
+    ],
+)
+def test_feedback_says_what_to_try_by_the_kind_of_fault(evidence, says):
+    item = ITEM | {"evidence": evidence, "mistake": None}
+    for page_or_text in (as_html, as_text):
+        assert says in page_or_text(RESULT | {"items": [item]})
+
+
 @pytest.mark.parametrize("right", [0, 2])
 def test_the_prediction_is_answered_where_the_item_is_right(right):
     item = ITEM | {"answer": "it is 55, because so.", "public": [right, 2], "fails_for": []}

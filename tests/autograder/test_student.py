@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 
@@ -12,6 +13,7 @@ import pytest
 import autograder
 from autograder import check, predict
 from autograder.release import release
+from autograder.student import LOOP, try_next
 
 
 @pytest.fixture
@@ -107,6 +109,47 @@ def test_an_unwritten_function_is_told_kindly(desk):
 
     assert "slide() is not written yet" in str(ask("slide", slide=slide))
     assert "slide() is not defined" in str(ask("slide"))
+
+
+def unwritten(line, window):
+    raise NotImplementedError
+
+
+def crashing(line, window):
+    return line[70]
+
+
+KINDS = {
+    "not written": (unwritten, "Write it in the cell above"),
+    "an exception": (crashing, "Look at the line shown"),
+    "a call inside with too few arguments": (lambda line, window: right_places(1), "Look at the line shown"),
+    "nothing": (lambda line, window: None, "Does your function end with return?"),
+    "another def line": (lambda line: line, "Keep the def line as it was given"),
+    "another type": (lambda line, window: "text", "Compare the form of your answer with the contract table"),
+    "another shape": (lambda line, window: np.zeros(2), "Compare the form of your answer with the contract table"),
+    "no data": (lambda line, window: object(), "Compare the form of your answer with the contract table"),
+    "another number": (lambda line, window: np.full(3, 7.0), "Work the case shown by hand on paper"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_to_try_next_goes_by_the_kind_of_fault(desk, kind):
+    function, advice = KINDS[kind]
+    assert f"next      {advice}" in re.sub(r"next +", "next      ", str(ask("slide", slide=function)))
+
+
+@pytest.mark.parametrize(
+    ("happened", "advice"),
+    [
+        ("slide() took longer than 5 s", LOOP),
+        ("not asked: slide() ended or hung its process twice", LOOP),
+        ("slide() ended its process (exit status 1)", "Take out what ends Python there"),
+        ("slide() is not defined in the notebook", "Keep the name in the def line"),
+        ("no answer: the notebook could not be run up to here", "Restart the kernel and run all cells"),
+    ],
+)
+def test_what_a_grader_saw_has_its_own_advice(happened, advice):
+    assert try_next([("asked", "slide(1)"), ("happened", happened)]).startswith(advice)
 
 
 def test_odd_answers_are_told_not_raised(desk):
