@@ -19,7 +19,7 @@ from autograder.lab import Lab
 from autograder.sandbox import Limits, Rung, Worker
 from autograder.session import Answered, Session, run
 from autograder.student import evidence
-from autograder.submission import Submitted, copy_files, handed_in_at, read_notebook
+from autograder.submission import Submitted, as_released, copy_files, handed_in_at, read_notebook
 
 RESULT = "result.json"
 ATTENTION = 1
@@ -61,7 +61,7 @@ def grade(
         release = _release_cells(lab, course, book)
         attention = 0
         for folder in _progress(folders, lab.name):
-            graded = _with_earlier(grade_one(lab, folder, course, rung, limits or Limits()), lab, course)
+            graded = _with_earlier(grade_one(lab, folder, course, rung, limits or Limits(), release), lab, course)
             _keep(book, lab, course, graded, folder, release)
             _tell(graded, lab)
             attention += bool(graded.fault or graded.notes)
@@ -118,14 +118,20 @@ def _progress(folders: Sequence[Path], lab: str) -> Iterable[Path]:
     return tqdm(folders, desc=f"grading {lab}", unit="submission", file=sys.stderr, disable=None)
 
 
-def grade_one(lab: Lab, folder: Path, course: Course, rung: Rung, limits: Limits) -> Graded:
-    """Grade the submission in `folder`; what is wrong with it becomes its `fault`, never an exception."""
+def grade_one(
+    lab: Lab, folder: Path, course: Course, rung: Rung, limits: Limits, release: dict[str, Any] | None = None
+) -> Graded:
+    """Grade the submission in `folder`; what is wrong with it becomes its `fault`, never an exception.
+
+    Locked cells count as they stand in `release` (the released cells by grade_id).
+    """
     student = folder.parent.name
     try:
-        cells = read_notebook(folder / f"{lab.name}.ipynb")
+        cells, changed = as_released(read_notebook(folder / f"{lab.name}.ipynb"), release or {})
     except AutograderError as error:
         return Graded(student, fault=str(error))
-    return grade_cells(lab, cells, student, folder, rung, limits, (course.root, lab.folder.parent))
+    graded = grade_cells(lab, cells, student, folder, rung, limits, (course.root, lab.folder.parent))
+    return replace(graded, notes=(*changed, *graded.notes))
 
 
 def grade_cells(

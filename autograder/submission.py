@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -98,6 +98,35 @@ def _grade_id(metadata: Any) -> str:
     nbgrader = metadata.get("nbgrader") if isinstance(metadata, dict) else None
     name = nbgrader.get("grade_id") if isinstance(nbgrader, dict) else None
     return name if isinstance(name, str) else ""
+
+
+def as_released(cells: Sequence[Submitted], release: dict[str, Any]) -> tuple[tuple[Submitted, ...], list[str]]:
+    """The cells to run: a locked code cell that was changed is run as it was released; and a note on each of those.
+
+    `release` holds the released notebook's cells by grade_id. A copy of a locked cell further down is the student's.
+    """
+    fixed = {name: _released(name, body) for name, body in release.items() if _fixed(body)}
+    made, notes = [], []
+    for cell in cells:
+        known = fixed.pop(cell.grade_id, cell)
+        if (known.kind, _lines(known)) != (cell.kind, _lines(cell)):
+            notes.append(f"locked cell {cell.grade_id} was changed; it was run as released")
+            cell = known
+        made.append(cell)
+    return tuple(made), notes
+
+
+def _fixed(body: dict[str, Any]) -> bool:
+    nbgrader = body["metadata"]["nbgrader"]
+    return body["cell_type"] == "code" and bool(nbgrader.get("locked")) and not nbgrader.get("solution")
+
+
+def _released(name: str, body: dict[str, Any]) -> Submitted:
+    return Submitted(body["cell_type"], _source(body["source"]), name)
+
+
+def _lines(cell: Submitted) -> list[str]:
+    return [line.rstrip() for line in cell.source.strip().splitlines()]
 
 
 def handed_in_at(folder: Path) -> datetime | None:

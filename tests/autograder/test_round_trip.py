@@ -12,6 +12,7 @@ import pytest
 
 from autograder import cli
 from autograder.course import gradebook
+from autograder.submission import Submitted, as_released
 
 pytestmark = pytest.mark.sandbox
 WRONG = "def slide(line, window):\n    return np.convolve(line, window, 'valid')"
@@ -231,3 +232,28 @@ def test_a_damaged_resubmission_keeps_the_earlier_grade(course, hand_in, capsys)
     assert "2 of 5\n" in capsys.readouterr().out
     with gradebook(course) as book:
         assert not book.find_grade("slide", "tiny", "tiny", "ada").needs_manual_grade
+
+
+def test_a_locked_cell_counts_as_released(course, hand_in, capsys):
+    hand_in("ada", setup="from autograder import check, predict")
+    hand_in("bob", setup="from autograder import check, predict  \nimport numpy as np\n")
+    assert 1 == run("grade", LAB, "--course", course.root)
+    said = capsys.readouterr().out
+    note = "locked cell setup was changed; it was run as released"
+    assert f"ada                      5 of 5  NEEDS ATTENTION\n    {note}" in said
+    assert "bob                      5 of 5\n" in said
+    run("feedback", LAB, "--course", course.root, "--text")
+    assert f"Note: {note}" in capsys.readouterr().out
+    assert "numpy" not in course.at("submitted", "ada", "tiny").joinpath("tiny.ipynb").read_text().split("places")[0]
+
+
+def test_a_copy_of_a_locked_cell_is_the_students_own(course, hand_in):
+    release = {c["metadata"]["nbgrader"]["grade_id"]: c for c in released(course) if "nbgrader" in c["metadata"]}
+    own = Submitted("code", "import math", "setup")
+    (first, second), notes = as_released((own, own), release)
+    assert "import numpy" in first.source
+    assert (own, 1) == (second, len(notes))
+
+
+def released(course):
+    return json.loads((course.at("release", ".", "tiny") / "tiny.ipynb").read_text())["cells"]
