@@ -22,10 +22,11 @@ from typing import Any
 from autograder.errors import AutograderError
 from autograder.judge import Outcome, Verdict, diagnose, show
 from autograder.public import PublicQuestion, read_public
-from autograder.questions import Question
+from autograder.questions import Case, Question
 from autograder.wire import WireError, encode
 
 PRINTED = ("asked", "happened", "got", "wanted", "differs")
+STOPPED = "stopped by you"
 PUBLIC, PREDICTIONS = "public_checks.json", "predictions.json"
 
 
@@ -100,9 +101,18 @@ def _check(name: str, names: dict[str, Any]) -> Report:
         return Report(
             False, f"{question.function}() is not defined. Run the cell that defines it, then this one again."
         )
-    outcomes = [ask(function, case.args, question.function) for case in question.cases]
-    judged = question.judge(outcomes)
-    return _report(question, judged)
+    outcomes = []
+    for case in question.cases:
+        outcomes.append(ask(function, case.args, question.function))
+        if outcomes[-1].fault.startswith(STOPPED):
+            return _stopped(question, case, outcomes[-1].fault)
+    return _report(question, question.judge(outcomes))
+
+
+def _stopped(question: PublicQuestion, case: Case, fault: str) -> Report:
+    asked = written_call(question.function, question.parameters, case.args)
+    lines = (("asked", asked), ("case", case.kind), ("happened", fault))
+    return Report(False, f"{question.name}: the check was stopped.", (*lines, ("next", try_next(lines))))
 
 
 def _prompt(question: PublicQuestion) -> tuple[tuple[str, str], ...]:
@@ -123,6 +133,10 @@ def ask(function: Any, args: tuple[Any, ...], name: str) -> Outcome:
         answer = function(*copy.deepcopy(args))
     except NotImplementedError:
         return Outcome(fault=f"{name}() is not written yet: it raises NotImplementedError")
+    except KeyboardInterrupt as error:
+        return Outcome(fault=f"{STOPPED}{at_own_line(error)}")
+    except SystemExit as error:
+        return Outcome(fault=f"{name}() called exit{at_own_line(error)}")
     except Exception as error:  # any exception is the student's, and is shown as theirs
         return Outcome(fault=explain(error))
     try:
@@ -134,17 +148,30 @@ def ask(function: Any, args: tuple[Any, ...], name: str) -> Outcome:
 
 def explain(error: BaseException) -> str:
     """A student's exception in two lines: the last line of their own code it passed, and what it says."""
+    said, own = f"{type(error).__name__}: {error}", _own_line(error)
+    if not own:
+        return said
+    line, name, source = own
+    return f"{said}\nline {line} of {name}: {source}"
+
+
+def at_own_line(error: BaseException) -> str:
+    """Where a student's code was stopped, such as " at line 2: while True: pass"; nothing when it was elsewhere."""
+    own = _own_line(error)
+    return f" at line {own[0]}: {own[2]}" if own else ""
+
+
+def _own_line(error: BaseException) -> tuple[int, str, str] | None:
+    """Number, function and text of the last line of the student's own code that an exception passed."""
     frames, trace = [], error.__traceback__
     while trace:
         frames.append((trace.tb_frame.f_code, trace.tb_lineno))
         trace = trace.tb_next
     own = [(code, line) for code, line in frames if not _ours(code.co_filename)]
-    said = f"{type(error).__name__}: {error}"
     if not own:
-        return said
+        return None
     code, line = own[-1]
-    source = linecache.getline(code.co_filename, line).strip()
-    return f"{said}\nline {line} of {code.co_name}: {source}"
+    return line, code.co_name, linecache.getline(code.co_filename, line).strip()
 
 
 def _ours(filename: str) -> bool:
@@ -222,7 +249,7 @@ LOOP = "Does some loop never end?"
 AFTER_A_FAULT = (
     (r"is not written yet", "Write it in the cell above, run that cell, then check again."),
     (r"is not defined in the notebook", "Keep the name in the def line as it was given."),
-    (r"took longer than|hung its process|had no time left", LOOP),
+    (rf"\A{STOPPED}|took longer than|hung its process|had no time left", LOOP),
     (r"called exit|ended its process", "Take out what ends Python there; a function ends with return."),
     (r"something else than plain data|cannot be read:", FORM),
     (

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -101,6 +103,44 @@ def test_an_exception_is_shown_as_the_students_own_line(desk):
     assert "IndexError: index 7 is out of bounds" in report
     assert "line 3 of slide: return short[7]" in report
     assert "autograder" not in report
+
+
+def written(desk, source):
+    """The function `slide` as a student's file would define it."""
+    (desk / "mine.py").write_text(source)
+    names: dict = {}
+    exec(compile(source, str(desk / "mine.py"), "exec"), names)
+    return names["slide"]
+
+
+def test_an_endless_loop_that_you_stop_is_told_by_its_line(desk):
+    endless = written(desk, "def slide(line, window):\n    while True: pass\n")
+    timer = threading.Timer(0.5, signal.raise_signal, [signal.SIGINT])
+    timer.start()
+    report = ask("slide", slide=endless)
+    timer.join()
+    assert ("happened", "stopped by you at line 2: while True: pass") in report.lines
+    assert ("next", LOOP) in report.lines
+    assert not report.right
+
+
+def test_a_stopped_check_asks_no_further_case(desk):
+    predict("places", 3)
+    asked = []
+
+    def places(*args):
+        asked.append(args)
+        raise KeyboardInterrupt
+
+    assert "stopped by you" in str(ask("places", places=places))
+    assert 1 == len(asked)
+
+
+@pytest.mark.parametrize("call", ["exit()", "sys.exit(1)", "raise SystemExit"])
+def test_a_function_that_exits_does_not_end_the_check(desk, call):
+    slide = written(desk, f"import sys\ndef slide(line, window):\n    {call}\n")
+    report = ask("slide", slide=slide)
+    assert ("happened", f"slide() called exit at line 3: {call}") in report.lines
 
 
 def test_an_unwritten_function_is_told_kindly(desk):

@@ -78,6 +78,26 @@ def test_a_function_that_crashes_is_shown_its_own_line_and_no_traceback_of_ours(
     assert "np.zeros(3)[7]" in told
 
 
+def stopped(*args):
+    raise KeyboardInterrupt
+
+
+def exiting(*args):
+    raise SystemExit
+
+
+@each_drawing
+@pytest.mark.parametrize(
+    ("function", "says"),
+    [
+        (stopped, "Nothing to draw: stopped by you at line"),
+        (exiting, "Nothing to draw: exiting called exit at line"),
+    ],
+)
+def test_a_function_that_is_stopped_or_exits_is_told_its_own_line_and_ends_nothing(draw, function, says):
+    assert says in str(draw(function))
+
+
 @each_drawing
 @pytest.mark.parametrize("answer", ODD, ids=map(str, range(len(ODD))))
 def test_an_odd_answer_is_told_in_a_sentence(draw, answer):

@@ -14,7 +14,7 @@ from numbers import Number
 import numpy as np
 
 import accelsim
-from autograder.student import explain
+from autograder.student import STOPPED, at_own_line, explain
 
 LOOKS = {
     "": "background:var(--jp-layout-color0,transparent)",
@@ -255,6 +255,10 @@ def _ask(function, *args):
         answer = function(*args)
     except NotImplementedError:
         raise CannotDraw(f"Nothing to draw yet: write {function.__name__}, run its cell, then run this one.") from None
+    except KeyboardInterrupt as error:
+        raise CannotDraw(f"Nothing to draw: {STOPPED}{at_own_line(error)}") from None
+    except SystemExit as error:
+        raise CannotDraw(f"Nothing to draw: {function.__name__} called exit{at_own_line(error)}") from None
     except Exception as error:
         raise CannotDraw(f"Nothing to draw: {function.__name__}{_shapes(args)} stopped. {explain(error)}") from None
     if answer is None:
