@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -22,7 +23,7 @@ from autograder.questions import Case, Question
 from autograder.sandbox import Limits, Worker, WorkerGone
 from autograder.submission import Submitted
 from autograder.wire import WireError, decode, encode
-from autograder.worker import FORKLESS
+from autograder.worker import FORKLESS, not_defined
 
 Started = AbstractContextManager[Worker]
 RESTARTS, DEATHS = 3, 2
@@ -87,12 +88,44 @@ def run(
             break
         except WorkerGone as gone:
             session.notes.append(f"the notebook's process was lost: {gone}")
-    return session, tuple(_answered(session, item) for item in lab.items)
+    return session, tuple(_answered(session, lab, item) for item in lab.items)
 
 
-def _answered(session: Session, item: Item) -> Answered:
+def _answered(session: Session, lab: Lab, item: Item) -> Answered:
     predicted = not item.question.prediction or item.name in session.predictions
-    return Answered(item, session.found.get(item.name) or _unanswered(session, item), predicted)
+    judged = session.found.get(item.name) or _unanswered(session, item)
+    return Answered(item, _with_reason(session, lab, item, judged), predicted)
+
+
+def _with_reason(session: Session, lab: Lab, item: Item, judged: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
+    """Where a function is not defined because its cell stopped, what stopped the cell is said instead."""
+    missing = not_defined(item.question.function)
+    asked = any(v.outcome.fault == missing for v in judged)
+    stopped = _stopped(session, lab, item.question.function) if asked else ""
+    if not stopped:
+        return judged
+    told = Outcome(fault=f"{item.question.function}() is not defined: its cell stopped: {stopped}")
+    outcomes = [told if v.outcome.fault == missing else v.outcome for v in judged]
+    return _judge(item, session.asked[item.name], outcomes)
+
+
+def _stopped(session: Session, lab: Lab, function: str) -> str:
+    """The error of the last cell that should have defined a function, by its text or its place; "" if none stopped."""
+    defines = re.compile(rf"^\s*((async\s+)?def\s+{re.escape(function)}\b|{re.escape(function)}\s*=)", re.MULTILINE)
+    places = {c.nbgrader["grade_id"] for c in lab.cells if "grade_id" in c.nbgrader and defines.search(c.source)}
+    found = [n for n, cell in enumerate(session.cells) if cell.grade_id in places or defines.search(cell.source)]
+    errors = [part for n in found for part in session.outputs.get(n, []) if part["output_type"] == "error"]
+    return _in_one_line(errors[-1]) if errors else ""
+
+
+def _in_one_line(error: dict[str, Any]) -> str:
+    """An error as a student reads it: a name made up for the cell's file says nothing.
+
+    >>> _in_one_line({"ename": "SyntaxError", "evalue": "expected ':' (1234.py, line 1)"})
+    "SyntaxError: expected ':' (line 1)"
+    """
+    said = re.sub(r"\([^()]*, line (\d+)\)$", r"(line \1)", error["evalue"])
+    return printable(f"{error['ename']}: {said}")[:500]
 
 
 def _asked(question: Question, number: int) -> Asked:

@@ -180,12 +180,17 @@ def _alarm(handler: Any, seconds: float) -> None:
         signal.setitimer(signal.ITIMER_REAL, seconds, 1.0 if seconds else 0)
 
 
+def not_defined(name: str) -> str:
+    """What is said of a function that the notebook lacks."""
+    return f"{name}() is not defined in the notebook"
+
+
 def answer(names: dict[str, Any], message: dict[str, Any]) -> dict[str, Any]:
     """The student's answer to one case, as it goes on the wire, or the fault."""
     name = message["function"]
     function = names.get(name)
     if not callable(function):
-        return {"fault": f"{name}() is not defined in the notebook"}
+        return {"fault": not_defined(name)}
     outcome = student.ask(function, decode(message["args"]), name)
     return {"fault": outcome.fault[:2000]} if outcome.fault else {"answer": encode(outcome.value)}
 

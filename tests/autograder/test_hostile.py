@@ -271,3 +271,26 @@ def test_a_student_gets_fresh_hidden_cases_of_their_own(tiny):
 
     assert not np.array_equal(hidden("ada")[0][0], hidden("bob")[0][0])
     assert np.array_equal(hidden("ada")[0][0], hidden("ada")[0][0])
+
+
+def happened(graded):
+    return {a.item.name: a.judged[0].outcome.fault for a in graded.answered}
+
+
+@pytest.mark.parametrize(
+    ("cell", "stopped"),
+    [
+        ("def places(length, width, stride)\n    return 1", "SyntaxError: expected ':' (line 1)"),
+        ("def places(length, width, stride):\nreturn 1", "IndentationError: "),
+        ("deff places(length):\n    return 1", "SyntaxError: invalid syntax"),
+        ("1 / 0\n\ndef places(length, width, stride):\n    return 1", "ZeroDivisionError: division by zero"),
+    ],
+)
+def test_a_cell_that_stops_before_it_defines_its_function_is_told_why(tiny, cell, stopped):
+    said = happened(grade(tiny, cells(tiny, places_answer=cell)))["places"]
+    assert said.startswith(f"places() is not defined: its cell stopped: {stopped}")
+
+
+def test_a_function_that_no_cell_defines_is_called_that(tiny):
+    said = happened(grade(tiny, cells(tiny, places_answer="x = 1", after="1 / 0")))["places"]
+    assert said == "places() is not defined in the notebook"
