@@ -13,7 +13,7 @@ from autograder.course import Course, gradebook, write
 from autograder.errors import AutograderError, printable
 from autograder.grade import ATTENTION, RESULT, by_hand
 from autograder.public import read_public
-from autograder.student import PUBLIC, answer_to, try_next
+from autograder.student import PUBLIC, answer_to, in_words, try_next
 
 STYLE = """
 :root { color-scheme: light; }
@@ -84,7 +84,7 @@ def next_step(item: dict[str, Any]) -> str:
         return f"Write {item['function']}() in its cell, then run the check."
     public_right = item["public"][0] == item["public"][1]
     if item["mistake"]:
-        return f"Read section {item['mistake']['section']} of the book, change that one thing, and run the check again."
+        return f"Read {in_words(item['mistake']['section'])}, change that one thing, and run the check again."
     if not public_right:
         return try_next(item["evidence"])
     if item["fails_for"]:

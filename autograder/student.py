@@ -22,7 +22,7 @@ from typing import Any
 from autograder.errors import AutograderError
 from autograder.judge import Outcome, Verdict, diagnose, show
 from autograder.public import PublicQuestion, read_public
-from autograder.questions import Case, Question
+from autograder.questions import Case, Mistake, Question
 from autograder.wire import WireError, encode
 
 PRINTED = ("asked", "happened", "got", "wanted", "differs")
@@ -43,11 +43,12 @@ MADE: dict[str, float] = {}
 
 @dataclass(frozen=True)
 class Report:
-    """What `check` says: a headline, lines of (label, text), and whether all is right."""
+    """What `check` says: a headline, lines of (label, text), whether all is right, and the `section` to read."""
 
     right: bool
     headline: str
     lines: tuple[tuple[str, str], ...] = ()
+    section: str = ""
 
     def __repr__(self) -> str:
         mark = "RIGHT" if self.right else "NOT YET"
@@ -57,7 +58,7 @@ class Report:
 
     def _repr_html_(self) -> str:
         edge, mark = ("#2e7d32", "Right") if self.right else ("#c05600", "Not yet")
-        rows = "".join(_row(label, text) for label, text in self.lines)
+        rows = "".join(_row(label, text, self.section) for label, text in self.lines)
         return (
             f'<section aria-label="Result of the check" style="border-left:4px solid {edge};padding-left:12px">'
             f'<p style="margin:0 0 4px"><strong>{mark}.</strong> {html.escape(self.headline)}</p>'
@@ -65,9 +66,39 @@ class Report:
         )
 
 
-def _row(label: str, text: str) -> str:
+SECTION = re.compile(r"(?P<words>.*\S)\s+\((?P<page>\w+\.html)(?P<anchor>#[\w-]+)?\)")
+BOOK = "build/book/_build/html"
+
+
+def in_words(section: str) -> str:
+    """A mistake's section as one reads it: the title and the chapter, without the address.
+
+    >>> in_words('"Output size" in chapter 2 (02_tensors.html#output-size)')
+    '"Output size" in chapter 2 of the book'
+    >>> in_words("2.1 Layers")
+    'section 2.1 Layers of the book'
+    """
+    found = SECTION.fullmatch(section)
+    return f"{found['words']} of the book" if found else f"section {section} of the book"
+
+
+def _section_link(section: str) -> str:
+    """The same in HTML: a link where this project's JupyterLab serves the book, words elsewhere."""
+    words, found = html.escape(in_words(section)), SECTION.fullmatch(section)
+    if not found or not _served(found["page"]):
+        return words
+    return f'<a href="/static/html/{found["page"]}{found["anchor"] or ""}" target="_blank">{words}</a>'
+
+
+def _served(page: str) -> bool:
+    """Whether the notebook lies under a project whose JupyterLab serves a built book with this page."""
+    jupyter = "JPY_SESSION_NAME" in os.environ and "VSCODE_PID" not in os.environ
+    return jupyter and any((folder / BOOK / page).is_file() for folder in Path.cwd().parents)
+
+
+def _row(label: str, text: str, section: str = "") -> str:
     """A table row; what Python printed keeps its columns, prose flows. Colours are the reader's, light or dark."""
-    body = html.escape(text)
+    body = _section_link(section) if label == "read" and section else html.escape(text)
     if label in PRINTED:
         body = f'<pre style="margin:0;padding:0;background:none;color:inherit;white-space:pre-wrap">{body}</pre>'
     head = f'<th scope="row" style="text-align:left;vertical-align:top;white-space:nowrap">{html.escape(label)}</th>'
@@ -187,7 +218,9 @@ def _report(question: PublicQuestion, judged: Sequence[Verdict]) -> Report:
     wrong = next(v for v in judged if not v.right)
     headline = f"{question.name}: {right} of {len(judged)} public cases are right."
     told = evidence(question, wrong)
-    return Report(False, headline, (*told, *_advice(question, judged, told)))
+    mistake = diagnose(question.mistakes, question.answers_of, judged, question.tolerance)
+    section = mistake.section if mistake else ""
+    return Report(False, headline, (*told, *_advice(mistake, told)), section)
 
 
 def _answered(question: PublicQuestion) -> tuple[tuple[str, str], ...]:
@@ -281,16 +314,13 @@ def try_next(evidence: Sequence[Sequence[str]]) -> str:
     return "Work the case shown by hand on paper, then print what your function holds at the same step."
 
 
-def _advice(
-    question: PublicQuestion, judged: Sequence[Verdict], told: Sequence[Sequence[str]]
-) -> tuple[tuple[str, str], ...]:
-    mistake = diagnose(question.mistakes, question.answers_of, judged, question.tolerance)
+def _advice(mistake: Mistake | None, told: Sequence[Sequence[str]]) -> tuple[tuple[str, str], ...]:
     if mistake is None:
         return (("next", try_next(told)),)
     return (
         ("looks like", mistake.name),
         ("that is", mistake.says),
-        ("read", f"section {mistake.section} of the book"),
+        ("read", in_words(mistake.section)),
         ("next", "Change that one thing, run the cell that defines the function, then check again."),
     )
 

@@ -84,6 +84,14 @@ def test_feedback_says_what_to_try_by_the_kind_of_fault(evidence, says):
         assert says in page_or_text(RESULT | {"items": [item]})
 
 
+def test_feedback_names_what_to_read_without_an_address():
+    section = '"Output size" in chapter 2 (02_tensors.html#output-size)'
+    item = ITEM | {"mistake": ITEM["mistake"] | {"section": section}}
+    said = as_text(RESULT | {"items": [item]})
+    assert 'Read "Output size" in chapter 2 of the book, change' in said
+    assert ".html" not in said
+
+
 @pytest.mark.parametrize("right", [0, 2])
 def test_the_prediction_is_answered_where_the_item_is_right(right):
     item = ITEM | {"answer": "it is 55, because so.", "public": [right, 2], "fails_for": []}

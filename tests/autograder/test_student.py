@@ -15,7 +15,7 @@ import pytest
 import autograder
 from autograder import check, predict
 from autograder.release import release
-from autograder.student import LOOP, try_next
+from autograder.student import LOOP, Report, in_words, try_next
 
 
 @pytest.fixture
@@ -220,6 +220,31 @@ def test_the_report_is_a_labelled_table_and_escapes_what_students_write(desk):
     assert 'aria-label="Result of the check"' in page
     assert '<th scope="row"' in page
     assert "Not yet." in page
+
+
+ADDRESSED = '"Output size" in chapter 2 (02_tensors.html#output-size)'
+READ = Report(False, "conv", (("read", in_words(ADDRESSED)),), ADDRESSED)
+LINK = '<a href="/static/html/02_tensors.html#output-size" target="_blank">'
+
+
+def test_what_to_read_is_a_link_where_jupyterlab_serves_the_book(tmp_path, monkeypatch):
+    book, work = tmp_path / "build/book/_build/html", tmp_path / "work/lab"
+    book.mkdir(parents=True)
+    work.mkdir(parents=True)
+    monkeypatch.chdir(work)
+    monkeypatch.delenv("VSCODE_PID", raising=False)
+    monkeypatch.setenv("JPY_SESSION_NAME", "lab.ipynb")
+    assert "<a" not in READ._repr_html_()
+    (book / "02_tensors.html").touch()
+    assert f"{LINK}&quot;Output size&quot; in chapter 2 of the book</a>" in READ._repr_html_()
+    monkeypatch.delenv("JPY_SESSION_NAME")
+    assert "<a" not in READ._repr_html_()
+
+
+def test_what_to_read_is_words_without_an_address(monkeypatch):
+    for told in (str(READ), READ._repr_html_()):
+        assert "in chapter 2 of the book" in told
+        assert ".html" not in told
 
 
 def test_the_import_is_light():
