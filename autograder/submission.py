@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import shutil
 from collections.abc import Iterator, Sequence
@@ -59,8 +60,7 @@ def _text(path: Path) -> str:
     if path.is_symlink() or path.parent.is_symlink():
         raise AutograderError(f"{path.name} is a link; the notebook itself is needed")
     if not path.is_file():
-        others = ", ".join(p.name for p in sorted(path.parent.glob("*.ipynb"))[:5]) or "no notebook"
-        raise AutograderError(f"{path.name} is missing; the folder holds {others}")
+        raise AutograderError(f"{path.name} is missing; {_instead(path)}")
     size = path.stat().st_size
     if size == 0:
         raise AutograderError(f"{path.name} is empty (0 bytes)")
@@ -69,13 +69,26 @@ def _text(path: Path) -> str:
             f"{path.name} has {size >> 20} MiB; clear its outputs, at most {MOST_BYTES >> 20} are read"
         )
     try:
-        return path.read_text("utf-8")
+        body = path.read_bytes()
+        if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise AutograderError(f"{path.name} is UTF-16 text; save it again as UTF-8, as JupyterLab does")
+        return body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise AutograderError(
             f"{path.name} is not text, so no notebook: {error.reason} at byte {error.start}"
         ) from None
     except OSError as error:
         raise AutograderError(f"{path.name} cannot be read: {error.strerror}") from None
+
+
+def _instead(path: Path) -> str:
+    """What lies where a notebook should, and what to do about it."""
+    others = [p.name for p in sorted(path.parent.glob("*.ipynb")) if p.is_file()]
+    if len(others) == 1:
+        return f"the folder holds {others[0]}: rename it to {path.name} and grade again"
+    if others:
+        return f"the folder holds {', '.join(others[:5])}: rename the right one to {path.name} and grade again"
+    return "the folder holds no notebook: ask for it to be handed in again"
 
 
 def _cells(data: Any, name: str) -> Iterator[Submitted]:

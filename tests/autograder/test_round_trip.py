@@ -12,7 +12,8 @@ import pytest
 
 from autograder import cli
 from autograder.course import gradebook
-from autograder.submission import Submitted, as_released
+from autograder.errors import AutograderError
+from autograder.submission import Submitted, as_released, read_notebook
 
 pytestmark = pytest.mark.sandbox
 WRONG = "def slide(line, window):\n    return np.convolve(line, window, 'valid')"
@@ -197,7 +198,7 @@ def test_bad_submissions_are_told_and_the_others_are_graded(course, hand_in, cap
     said = capsys.readouterr().out
     for name, (_, says) in BAD.items():
         assert f"{name:24} 0 of 5  NEEDS ATTENTION\n    tiny.ipynb {says}" in said
-    assert "tiny.ipynb is missing" in said
+    assert "tiny.ipynb is missing; the folder holds no notebook: ask for it to be handed in again" in said
     assert "tiny.ipynb is a link" in said
     assert before == {p: p.read_bytes() for p in (course.root / "submitted").rglob("*") if p.is_file()}
     assert 5 == sum(scores(course, "good").values())
@@ -257,3 +258,20 @@ def test_a_copy_of_a_locked_cell_is_the_students_own(course, hand_in):
 
 def released(course):
     return json.loads((course.at("release", ".", "tiny") / "tiny.ipynb").read_text())["cells"]
+
+
+def test_a_notebook_saved_by_another_editor_is_read_or_its_encoding_named(hand_in, course):
+    path = hand_in("ada")
+    plain, text = read_notebook(path), path.read_text("utf-8")
+    path.write_text(text, "utf-8-sig")
+    assert plain == read_notebook(path)
+    path.write_text(text, "utf-16")
+    with pytest.raises(AutograderError, match=r"tiny\.ipynb is UTF-16 text; save it again as UTF-8"):
+        read_notebook(path)
+
+
+def test_a_renamed_notebook_is_found_and_what_to_do_is_said(hand_in):
+    path = hand_in("ada")
+    path.rename(path.with_name("tiny (1).ipynb"))
+    with pytest.raises(AutograderError, match=r"holds tiny \(1\)\.ipynb: rename it to tiny\.ipynb and grade again$"):
+        read_notebook(path)
