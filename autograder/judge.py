@@ -54,10 +54,13 @@ class Verdict:
 def compare(expected: Any, got: Any, tolerance: float = 1e-9) -> Difference | None:
     """The first difference, looked for in the order type, shape, dtype, finiteness, values; None when equal.
 
-    A bool is not a number; a list and a tuple are the same; a NumPy scalar or 0-d array is a number; an int will do
+    A bool is not a number; a list and a tuple are the same, and so is a 1-d array of whole numbers where numbers are
+    wanted; a NumPy scalar or 0-d array is a number; an int will do
     where a float is wanted. `tolerance` is relative and absolute, for floats only.
 
     >>> compare((2, 3), [2, 3]) is None
+    True
+    >>> compare((2, 3), np.array([2, 3])) is None
     True
     >>> compare(3, 3.0).text
     'got 3.0, a float; a whole number is needed (// divides without remainder)'
@@ -89,7 +92,15 @@ def _kind(value: Any) -> str:
     return f"a {type(value).__name__}"
 
 
+def _as_list(expected: Any, got: Any) -> Any:
+    """A 1-d array of whole numbers as a list where a list of numbers is wanted; anything else as it is."""
+    whole = isinstance(got, np.ndarray) and got.ndim == 1 and got.dtype.kind in "iu"
+    listed = isinstance(expected, list | tuple) and all(_kind(_plain(e)) == "a number" for e in expected)
+    return got.tolist() if whole and listed else got
+
+
 def _compare(expected: Any, got: Any, tolerance: float, where: str) -> Difference | None:
+    got = _as_list(expected, got)
     if _kind(expected) != _kind(got):
         text = f"{_at(where)}got {_kind(got)} ({show(got)}); {_kind(expected)} is needed"
         return Difference("type", text, where, show(got), show(expected))
