@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import sys
 import sysconfig
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,13 +116,18 @@ def _check_database(path: Path) -> None:
         head = file.read(16)
     if head and head != b"SQLite format 3\0":
         raise AutograderError(f"the gradebook {path} is not a database; put your copy of it back in its place")
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+            connection.execute("select count(*) from sqlite_master").fetchall()
+    except sqlite3.DatabaseError as error:
+        raise AutograderError(f"the gradebook {path}: {error}; {_advice(str(error))}") from None
 
 
 @contextmanager
 def gradebook(course: Course) -> Iterator[Any]:
     """nbgrader's gradebook of this course, for a `with` statement.
 
-    Raises AutograderError when the database cannot be read or written; what was committed before stays.
+    Raises AutograderError when the database cannot be read or written.
     """
     settings = config(course).CourseDirectory
     from nbgrader.api import Gradebook
@@ -132,4 +138,11 @@ def gradebook(course: Course) -> Iterator[Any]:
             yield book
     except SQLAlchemyError as error:
         why = getattr(error, "orig", None) or type(error).__name__
-        raise AutograderError(f"the gradebook {settings.db_url}: {why}; what was graded before is kept") from error
+        raise AutograderError(f"the gradebook {settings.db_url}: {why}; {_advice(str(why))}") from error
+
+
+def _advice(why: str) -> str:
+    """What to do about a gradebook that fails; only of one that is whole is it said that it keeps what it has."""
+    if any(word in why for word in ("locked", "readonly", "disk is full")):
+        return "what was graded before is kept; run the same command again once that is put right"
+    return "it may be damaged: put your copy of it back in its place"

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from accelsim.errors import suggest
 from autograder import sandbox
 from autograder.course import Course, gradebook, write
 from autograder.errors import AutograderError, printable
@@ -21,7 +22,7 @@ from autograder.session import Answered, Session, run
 from autograder.student import evidence
 from autograder.submission import Submitted, as_released, copy_files, handed_in_at, read_notebook
 
-RESULT = "result.json"
+RESULT, MOST_LISTED = "result.json", 10
 ATTENTION = 1
 
 
@@ -57,6 +58,8 @@ def grade(
     """
     rung = _rung(unsandboxed)
     folders = _submissions(lab, course, students)
+    if not (course.at("release", ".", lab.name) / f"{lab.name}.ipynb").is_file():  # a gradebook would be made below
+        raise _not_released(lab, course)
     with gradebook(course) as book:
         release = _release_cells(lab, course, book)
         attention = 0
@@ -86,14 +89,24 @@ def _rung(unsandboxed: bool) -> Rung:
 
 def _submissions(lab: Lab, course: Course, students: Sequence[str] | None) -> list[Path]:
     root = course.root / "submitted"
+    if not any(root.glob(f"[!.]*/{lab.name}")):
+        raise AutograderError(f"no submissions: {root}/<student>/{lab.name}/{lab.name}.ipynb is where they belong")
     folders = {p.parent.name: p for p in sorted(root.glob(f"*/{lab.name}")) if not p.parent.name.startswith(".")}
     if unknown := [name for name in students or () if name not in folders]:
         raise AutograderError(
-            f"no submission of {lab.name} by {', '.join(unknown)} in {root}; there are {', '.join(folders)}"
+            f"no submission of {lab.name} by {_nearest(unknown, folders)} (in {root}: {_who(folders)})"
         )
-    if not folders:
-        raise AutograderError(f"no submissions: {root}/<student>/{lab.name}/{lab.name}.ipynb is where they belong")
     return [folder for name, folder in folders.items() if not students or name in students]
+
+
+def _nearest(unknown: Sequence[str], known: Iterable[str]) -> str:
+    names = list(known)
+    return ", ".join(f"{name}{suggest(name, names)}" for name in unknown)
+
+
+def _who(names: Iterable[str]) -> str:
+    listed = list(names)
+    return ", ".join(listed) if len(listed) <= MOST_LISTED else f"{len(listed)} students"
 
 
 def _release_cells(lab: Lab, course: Course, book: Any) -> dict[str, Any]:
@@ -105,11 +118,15 @@ def _release_cells(lab: Lab, course: Course, book: Any) -> dict[str, Any]:
         cells = json.loads(path.read_text("utf-8"))["cells"]
         known = {cell.name: cell.max_score for cell in book.find_notebook(lab.name, lab.name).grade_cells}
     except (OSError, ValueError, KeyError, MissingEntry) as error:
-        raise AutograderError(f"{lab.name} is not released in {course.root}: autograder release {lab.name}") from error
+        raise _not_released(lab, course) from error
     if changed := [item.name for item in lab.items if known.get(item.name) != item.points]:
         what = f"the gradebook has other points for {', '.join(changed)}, or none"
         raise AutograderError(f"{lab.name} has changed since its release: {what}; release it again")
     return {cell["metadata"]["nbgrader"]["grade_id"]: cell for cell in cells if "nbgrader" in cell["metadata"]}
+
+
+def _not_released(lab: Lab, course: Course) -> AutograderError:
+    return AutograderError(f"{lab.name} is not released in {course.root}: autograder release {lab.name}")
 
 
 def _progress(folders: Sequence[Path], lab: str) -> Iterable[Path]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from autograder import cli, sandbox
 from autograder import grade as grading
@@ -63,7 +65,17 @@ def test_a_course_folder_that_is_not_there_is_named_and_not_made(capsys, tmp_pat
 def test_an_unknown_student_is_said(capsys, course, hand_in):
     hand_in("ada")
     said = refused(capsys, "grade", "tests/autograder/tiny", "--course", course.root, "--student", "adda")
-    assert "no submission of tiny by adda" in said
+    assert "no submission of tiny by adda; did you mean ada? (in " in said
+    assert said.rstrip().endswith(": ada)")
+
+
+def test_many_students_are_counted_not_listed(capsys, course, hand_in):
+    for number in range(11):
+        hand_in(f"student{number:02}", text="")
+    said = refused(capsys, "grade", "tests/autograder/tiny", "--course", course.root, "--student", "studend07")
+    assert "did you mean student07?" in said
+    assert "11 students" in said
+    assert "student03" not in said
 
 
 def test_a_lab_that_was_never_released_is_not_graded(capsys, tmp_path):
@@ -72,6 +84,7 @@ def test_a_lab_that_was_never_released_is_not_graded(capsys, tmp_path):
     (folder / "tiny.ipynb").write_text("{}")
     said = refused(capsys, "grade", "tests/autograder/tiny", "--course", tmp_path / "c")
     assert "tiny is not released" in said
+    assert ["submitted"] == [path.name for path in (tmp_path / "c").iterdir()]
 
 
 def test_feedback_before_grading_is_refused(capsys, course):
@@ -120,6 +133,26 @@ def test_a_gradebook_that_is_none_is_named(capsys, course, hand_in):
         assert "gradebook.db is not a database" in refused(
             capsys, command, "tests/autograder/tiny", "--course", course.root
         )
+
+
+@pytest.mark.parametrize("body", [b"not a database" * 100, b"SQLite format 3\0" + b"junk" * 2000])
+def test_of_a_damaged_gradebook_nothing_is_claimed_to_be_kept(capsys, course, hand_in, body):
+    hand_in("ada")
+    (course.root / "gradebook.db").write_bytes(body)
+    said = refused(capsys, "grade", "tests/autograder/tiny", "--course", course.root, "--unsandboxed")
+    assert "put your copy of it back" in said
+    assert "kept" not in said
+    assert body == (course.root / "gradebook.db").read_bytes()
+
+
+def test_of_a_locked_gradebook_it_is_said_that_grades_are_kept(capsys, course, hand_in, monkeypatch):
+    def locked(*args):
+        raise OperationalError("", {}, sqlite3.OperationalError("database is locked"))
+
+    hand_in("ada")
+    monkeypatch.setattr(grading, "grade_one", locked)
+    said = refused(capsys, "grade", "tests/autograder/tiny", "--course", course.root, "--unsandboxed")
+    assert "database is locked; what was graded before is kept" in said
 
 
 def test_a_lab_that_changed_since_its_release_is_not_graded(capsys, course, hand_in, own_lab):
