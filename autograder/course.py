@@ -145,4 +145,6 @@ def _advice(why: str) -> str:
     """What to do about a gradebook that fails; only of one that is whole is it said that it keeps what it has."""
     if any(word in why for word in ("locked", "readonly", "disk is full")):
         return "what was graded before is kept; run the same command again once that is put right"
+    if "unable to open" in why:
+        return "see that you may read and write it and the folder it is in"
     return "it may be damaged: put your copy of it back in its place"

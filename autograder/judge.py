@@ -55,8 +55,8 @@ def compare(expected: Any, got: Any, tolerance: float = 1e-9) -> Difference | No
     """The first difference, looked for in the order type, shape, dtype, finiteness, values; None when equal.
 
     A bool is not a number; a list and a tuple are the same, and so is a 1-d array of whole numbers where numbers are
-    wanted; a NumPy scalar or 0-d array is a number; an int will do
-    where a float is wanted. `tolerance` is relative and absolute, for floats only.
+    wanted; a NumPy scalar or 0-d array is a number; an int will do where a float is wanted. `tolerance` is relative
+    and absolute, for floats only.
 
     >>> compare((2, 3), [2, 3]) is None
     True
