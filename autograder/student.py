@@ -11,6 +11,7 @@ import html
 import json
 import linecache
 import math
+import numbers
 import os
 import re
 import sys
@@ -43,21 +44,26 @@ MADE: dict[str, float] = {}
 
 @dataclass(frozen=True)
 class Report:
-    """What `check` says: a headline, lines of (label, text), whether all is right, and the `section` to read."""
+    """What `check` says: a headline, lines of (label, text), whether all is right, and the `section` to read.
+
+    `usage` marks a check that could not be made: a wrong name, no prediction yet, no function.
+    """
 
     right: bool
     headline: str
     lines: tuple[tuple[str, str], ...] = ()
     section: str = ""
+    usage: bool = False
 
     def __repr__(self) -> str:
-        mark = "RIGHT" if self.right else "NOT YET"
+        mark = "RIGHT" if self.right else "NOT CHECKED" if self.usage else "NOT YET"
         width = max((len(label) for label, _ in self.lines), default=0)
         told = [f"  {label:{width}}  {_indent(text, width + 4)}" for label, text in self.lines]
         return "\n".join([f"{mark}: {self.headline}", *told])
 
     def _repr_html_(self) -> str:
-        edge, mark = ("#2e7d32", "Right") if self.right else ("#c05600", "Not yet")
+        mark = "Right" if self.right else "Not checked" if self.usage else "Not yet"
+        edge = "#2e7d32" if self.right else "#c05600"
         rows = "".join(_row(label, text, self.section) for label, text in self.lines)
         return (
             f'<section aria-label="Result of the check" style="border-left:4px solid {edge};padding-left:12px">'
@@ -120,18 +126,16 @@ def check(name: str) -> Report | None:
     try:
         return _check(name, sys._getframe(1).f_globals)
     except AutograderError as error:
-        return Report(False, str(error))
+        return Report(False, str(error), usage=True)
 
 
 def _check(name: str, names: dict[str, Any]) -> Report:
     question = _find(name)
     if question.prediction and name not in _locked():
-        return Report(False, f"{name}: lock a prediction first.", _prompt(question))
+        return Report(False, f"{name}: lock a prediction first.", _prompt(question), usage=True)
     function = names.get(question.function)
     if not callable(function):
-        return Report(
-            False, f"{question.function}() is not defined. Run the cell that defines it, then this one again."
-        )
+        return Report(False, _no_function(question.function, names), usage=True)
     outcomes = []
     for case in question.cases:
         outcomes.append(ask(function, case.args, question.function))
@@ -151,11 +155,32 @@ def _prompt(question: PublicQuestion) -> tuple[tuple[str, str], ...]:
     return (("predict", question.prediction), ("how", how), ("why", "A guess counts once your function is right."))
 
 
-def _find(name: str) -> PublicQuestion:
+def _no_function(name: str, names: dict[str, Any]) -> str:
+    again = "Run the cell that defines it, then this one again."
+    if name not in names:
+        return f"{name}() is not defined. {again}"
+    value = names[name]
+    kind = "a number" if isinstance(value, numbers.Number) else f"of type {type(value).__name__}"
+    return f"{name} is {kind} ({show(value, 60)}), not a function any more. {again}"
+
+
+def _find(name: Any) -> PublicQuestion:
     questions = read_public(Path(PUBLIC))
+    if callable(name):
+        raise AutograderError(_as_text(name, questions))
     if name not in questions:
-        raise AutograderError(f"there is no question {name!r} in this lab; it has {', '.join(questions)}")
+        from accelsim.errors import suggest
+
+        known = ", ".join(questions)
+        raise AutograderError(f"there is no question {name!r} in this lab; it has {known}{suggest(name, questions)}")
     return questions[name]
+
+
+def _as_text(function: Any, questions: dict[str, PublicQuestion]) -> str:
+    """What to write where the function itself was passed instead of the question's name."""
+    called = getattr(function, "__name__", "")
+    name = next((q.name for q in questions.values() if called in (q.function, q.name)), next(iter(questions), ""))
+    return f'pass the name of the question as text, in quotes: check("{name}")'
 
 
 def ask(function: Any, args: tuple[Any, ...], name: str) -> Outcome:
@@ -246,7 +271,7 @@ def answer_to(answer: float | str | None, because: str, guess: float | None = No
 
 
 def _next_when_right() -> tuple[tuple[str, str], ...]:
-    return (("next", "The grader also asks other cases, of these kinds and of others."),)
+    return (("next", "Go on to the next task. (Graded copies are also asked other shapes.)"),)
 
 
 def evidence(question: Question | PublicQuestion, verdict: Verdict) -> tuple[tuple[str, str], ...]:

@@ -192,6 +192,30 @@ def test_what_a_grader_saw_has_its_own_advice(happened, advice):
     assert try_next([("asked", "slide(1)"), ("happened", happened)]).startswith(advice)
 
 
+def test_a_name_that_is_nearly_right_is_suggested(desk):
+    assert "did you mean slide" in str(ask("Slide"))
+    assert "there is no question 3 in this lab; it has places, slide" in str(ask(3))
+
+
+def test_the_function_itself_is_asked_for_by_name(desk):
+    def slide(line, window):
+        return 1
+
+    report = check(slide)
+    assert 'as text, in quotes: check("slide")' in str(report)
+
+
+def test_a_name_that_holds_no_function_any_more_is_told_what_it_holds(desk):
+    assert "slide is a number (5), not a function any more" in str(ask("slide", slide=5))
+
+
+def test_a_check_that_could_not_be_made_is_not_called_not_yet(desk):
+    for report in (ask("slid"), ask("slide"), ask("slide", slide=5), ask("places", places=right_places)):
+        assert str(report).startswith("NOT CHECKED: ")
+        assert "<strong>Not checked.</strong>" in report._repr_html_()
+    assert str(ask("slide", slide=lambda *a: 1)).startswith("NOT YET: ")
+
+
 def test_odd_answers_are_told_not_raised(desk):
     for odd in (object(), lambda: 1, {1, 2}, np.array(["a"]), (n for n in [1])):
         assert "plain data" in str(ask("slide", slide=lambda line, window, odd=odd: odd))
