@@ -60,8 +60,12 @@ class Question:
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """The names of the reference's parameters, as a student reads them in what was asked."""
+        """The names of the reference's parameters, as a student reads them in what was asked.
+
+        Those with a default are the reference's own, and left out.
+        """
         try:
-            return tuple(inspect.signature(self.reference).parameters)
+            named = inspect.signature(self.reference).parameters.values()
+            return tuple(p.name for p in named if p.default is p.empty)
         except ValueError:  # some built-in functions have no signature
             return ()

@@ -37,6 +37,10 @@ def test_cases_and_answers_arrive(tmp_path):
     assert ([True], [False]) == (right(asked, 2), right(asked, 3))
 
 
+def test_parameters_that_only_the_reference_has_are_not_asked(tmp_path):
+    assert ("n",) == shipped(tmp_path, question(reference=lambda n, steps=None: n // 2)).parameters
+
+
 def test_a_mistake_arrives_as_its_answers(tmp_path):
     frail = Mistake("frail", lambda n: n.missing, "", "")
     double = Mistake("doubled", lambda n: 2 * n, "Not twice.", "2.1")
