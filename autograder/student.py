@@ -306,6 +306,7 @@ FORM = "Compare the form of your answer with the contract table of the task."
 LOOP = "Does some loop never end?"
 AFTER_A_FAULT = (
     (r"is not written yet", "Write it in the cell above, run that cell, then check again."),
+    (r"is not defined: its cell stopped", "Put right what stopped that cell, then run it again."),
     (r"is not defined in the notebook", "Keep the name in the def line as it was given."),
     (rf"\A{STOPPED}|took longer than|hung its process|had no time left", LOOP),
     (r"called exit|ended its process", "Take out what ends Python there; a function ends with return."),

@@ -184,6 +184,7 @@ def test_what_to_try_next_goes_by_the_kind_of_fault(desk, kind):
         ("slide() took longer than 5 s", LOOP),
         ("not asked: slide() ended or hung its process twice", LOOP),
         ("slide() ended its process (exit status 1)", "Take out what ends Python there"),
+        ("slide() is not defined: its cell stopped: NameError: name 'nq'", "Put right what stopped that cell"),
         ("slide() is not defined in the notebook", "Keep the name in the def line"),
         ("no answer: the notebook could not be run up to here", "Restart the kernel and run all cells"),
     ],
