@@ -487,7 +487,11 @@ def evenly(density):
 
 
 @pytest.mark.parametrize("codec", [*ANY[1:5], *ANY[6:], EyerissRLC()], ids=repr)
-@pytest.mark.parametrize("spread", [evenly(0.03), evenly(0.5), evenly(0.97), blocks, channels], ids=str)
+@pytest.mark.parametrize(
+    "spread",
+    [evenly(0.03), evenly(0.5), evenly(0.97), blocks, channels],
+    ids=["3 %", "50 %", "97 %", "blocks", "channels"],
+)
 def test_the_mean_size_of_random_arrays_is_the_expected_size(codec, spread):
     rng = np.random.default_rng(17)
     density = spread(rng)
