@@ -341,6 +341,7 @@ def _item(answered: Answered) -> dict[str, Any]:
         "points": round(item.points * answered.share, 6),
         "of": item.points,
         "parts": _parts(answered),
+        "predicted": answered.predicted,
         "public": [sum(v.right for v in public), len(public)],
         "evidence": [list(line) for line in evidence(item.question, wrong)] if wrong else [],
         "fails_for": [] if wrong else _failing_kinds([v for v in judged if not v.right]),
