@@ -56,6 +56,7 @@ if not suits(sys.version_info):
 # From here on Python is 3.11 or newer.
 
 import argparse  # noqa: E402
+import contextlib  # noqa: E402
 import errno  # noqa: E402
 import hashlib  # noqa: E402
 import json  # noqa: E402
@@ -118,6 +119,8 @@ def environment(root):
     """The variables our programs run with: the user's, without what would lead Python or Jupyter astray."""
     ours = {k: v for k, v in os.environ.items() if k not in FOREIGN and not k.startswith(("JUPYTER", "IPYTHON"))}
     state = root / "build" / "jupyter"
+    with contextlib.suppress(OSError):  # a read-only folder is said where something has to be written
+        state.mkdir(parents=True, exist_ok=True)  # IPython warns where its folder has no parent
     ours.update(
         VIRTUAL_ENV=str(root / ".venv"),
         PATH=str(python(root).parent) + os.pathsep + os.environ.get("PATH", os.defpath),

@@ -92,11 +92,14 @@ def test_the_whole_book_builds_with_the_network_closed(tmp_path: Path) -> None:
     assert (tmp_path / "out/_build/html/02_tensor_computations.html").stat().st_size > 50_000
 
 
-def test_the_chapter_runs_live_as_a_notebook_from_the_same_text(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_chapter_runs_live_as_a_notebook_from_the_same_text(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     import jupytext
     from nbclient import NotebookClient
 
     monkeypatch.delenv("ACCELSIM_STATIC", raising=False)
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
     notebook = jupytext.read(BOOK / "02_tensor_computations.md")
     NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(BOOK.parent)}}).execute()
     shown = {kind for cell in notebook.cells for output in cell.get("outputs", []) for kind in output.get("data", {})}
