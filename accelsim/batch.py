@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from accelsim.arch import Arch
 from accelsim.counts import Key
-from accelsim.dataflow import window
+from accelsim.dataflow import NONE, Levels, window
 from accelsim.errors import MappingError, suggest, whole
 from accelsim.mapping import Loop, Mapping, Stage
 from accelsim.points import MAX_AXIS
@@ -37,8 +37,6 @@ Numbers = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Rows = NDArray[np.intp]
 EXACT = 2**50  # float64 holds whole numbers up to 2**53; no count exceeds four times the MACs
-Levels = frozenset[int]
-NONE: Levels = frozenset()
 LARGE = 2**23  # entries of a table of windows, 64 MiB
 
 

@@ -6,7 +6,7 @@ fill it. Partial sums travel the other way. `trace` really runs the loops and mu
 
 The trick that makes the closed form possible: every dimension indexes one axis of a tensor, so a tile, a union
 of tiles and what stays put across a step are products over axes, and a sum over steps is a sum of products of
-sums, one per axis. `Walk.positions` lists, for one dimension, how often each relation of "position before" to
+sums, one per axis. `Moves` lists, for one dimension, how often each relation of "position before" to
 "position now" occurs; only positions near the edge of a clipped dimension differ from the rest.
 
 The book's page of design notes gives the semantics in full.

@@ -77,10 +77,10 @@ class Explanation:
 
     def __str__(self) -> str:
         lines = []
-        for verb, streames in (("reads", self.reads), ("writes", self.writes)):
-            total = sum(stream.words for stream in streames)
-            lines.append(f"{self.level} {verb} {total:,} words of {self.tensor}" + (":" if streames else "."))
-            lines += [line for stream in streames for line in stream.lines()]
+        for verb, streams in (("reads", self.reads), ("writes", self.writes)):
+            total = sum(stream.words for stream in streams)
+            lines.append(f"{self.level} {verb} {total:,} words of {self.tensor}" + (":" if streams else "."))
+            lines += [line for stream in streams for line in stream.lines()]
         return "\n".join(lines)
 
 
@@ -115,10 +115,6 @@ class _Teller:
     flow: Flow
     tensor: Tensor
     level: int
-
-    @property
-    def name(self) -> str:
-        return self.flow.name(self.level)
 
     def neighbours(self) -> tuple[int | None, int | None]:
         """The levels above and below that keep the tensor."""
@@ -171,10 +167,8 @@ class _Teller:
         walks = flow.walks(parent, child, shared)
         first = flow.first(self.tensor, parent, child, shared)
         terms = [Term(*self.opening(first, child, walks))]
-        places = list(flow.above(child))
-        for place in reversed(places):
-            terms.append(self.carried(place, places, walks))
-        return tuple(term for term in terms if term.formula)
+        places = flow.above(child)
+        return (*terms, *(self.carried(place, places, walks) for place in reversed(places)))
 
     def opening(self, first: int, child: int, walks: dict[str, Walk]) -> tuple[str, str]:
         """Words of the first step, and which copies they are for."""

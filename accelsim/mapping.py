@@ -21,8 +21,8 @@ from dataclasses import dataclass
 
 from accelsim.arch import AXES, Arch
 from accelsim.errors import MappingError, suggest, whole
-from accelsim.points import MAX_AXIS, box_size
-from accelsim.workload import MAX_BOUND, Layer, Rank, Tensor
+from accelsim.points import MAX_AXIS
+from accelsim.workload import MAX_BOUND, Layer
 
 MAX_COPIES = 2**16
 
@@ -207,15 +207,6 @@ def tile(layer: Layer, mapping: Mapping, level: int) -> dict[str, int]:
     return {dim: min(size, layer.dims[dim]) for dim, size in extent.items()}
 
 
-def words(tensor: Tensor, extent: dict[str, int]) -> int:
-    """Words of a tensor touched by a box of the iteration space: points, not spans."""
-    return math.prod(_rank_words(rank, extent) for rank in tensor.ranks)
-
-
-def _rank_words(rank: Rank, extent: dict[str, int]) -> int:
-    return box_size(tuple((coefficient, extent[dim]) for dim, coefficient in rank.terms))
-
-
 def problems(layer: Layer, arch: Arch, mapping: Mapping) -> list[str]:
     """Every reason why this mapping cannot run this layer on this machine; an empty list if it can.
 
@@ -274,7 +265,7 @@ def _name_faults(layer: Layer, arch: Arch, mapping: Mapping) -> Iterator[str]:
             if loop.dim not in layer.dims:
                 known = f"the layer has {' '.join(layer.dims)}{suggest(loop.dim, layer.dims)}"
                 yield f"{stage.level}: loop {loop} is over {loop.dim}, {known}"
-    dropped = [name for name in tensors if mapping.stages and not mapping.stages[0].holds(name)]
+    dropped = [name for name in tensors if not mapping.stages[0].holds(name)]
     if dropped and stages[0] in levels:
         yield f"{stages[0]}: the outermost level must keep every tensor, it leaves out {', '.join(dropped)}"
 
@@ -341,7 +332,7 @@ def _capacity_faults(layer: Layer, arch: Arch, mapping: Mapping) -> Iterator[str
             continue
         extent, factor = tile(layer, mapping, index), 2 if level.double else 1
         twice = " (double buffered, so twice)" if level.double else ""
-        need = {t.name: factor * words(t, extent) for t in layer.tensors if stage.holds(t.name)}
+        need = {t.name: factor * t.words(extent) for t in layer.tensors if stage.holds(t.name)}
         bits = sum(count * arch.width(name) for name, count in need.items())
         if isinstance(level.capacity, Sizes):
             for name, count in need.items():

@@ -66,6 +66,12 @@ class Tensor:
         """The coordinates of the word that a point of the iteration space touches."""
         return tuple(rank.at(point) for rank in self.ranks)
 
+    def words(self, extent: dict[str, int]) -> int:
+        """Words touched by a box of the iteration space, from its extent in each dimension: points, not spans."""
+        return math.prod(
+            box_size(tuple((coefficient, extent[dim]) for dim, coefficient in rank.terms)) for rank in self.ranks
+        )
+
     def __str__(self) -> str:
         return f"{self.name}[{' '.join(map(str, self.ranks))}]"
 
@@ -126,10 +132,7 @@ class Layer:
         >>> conv("c", P=4, Q=4, stride=2).shape("ifmap"), conv("c", P=4, Q=4, stride=2).words("ifmap")
         ((1, 1, 7, 7), 16)
         """
-        return math.prod(
-            box_size(tuple((coefficient, self.dims[dim]) for dim, coefficient in rank.terms))
-            for rank in self.tensor(name).ranks
-        )
+        return self.tensor(name).words(self.dims)
 
     def __str__(self) -> str:
         operands = " * ".join(str(tensor) for tensor in self.tensors[:-1])

@@ -46,13 +46,13 @@ def test_compute_alone_takes_less_time_than_the_chip_needed():
 
 def test_the_buffer_holds_the_tiles_that_the_chip_held():
     """JSSC 2017, table III: bytes of ifmap and psum in the buffer, in KiB of 16-bit words."""
-    from accelsim.mapping import tile, words
+    from accelsim.mapping import tile
 
     expected = {"conv1": (15.5, 72.2), "conv2": (3.8, 91.1), "conv3": (7.0, 84.5), "conv4": (10.5, 84.5)}
     for name, kib in expected.items():
         layer = catalog.alexnet().layer(name)
         extent = tile(layer, catalog.mappings("eyeriss", "alexnet")[name], 1)
-        assert kib == tuple(round(2 * words(layer.tensor(t), extent) / 1024, 1) for t in ("ifmap", "ofmap"))
+        assert kib == tuple(round(2 * layer.tensor(t).words(extent) / 1024, 1) for t in ("ifmap", "ofmap"))
 
 
 @pytest.mark.parametrize("report", ALEXNET_ON_EYERISS.reports, ids=lambda report: report.layer.name)
