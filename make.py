@@ -75,7 +75,7 @@ from pathlib import Path  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent
 SPACE_NEEDED = 1000 * 10**6  # bytes: the environment takes 600 MB, what pip downloads the rest
-ALL_EXTRAS = ("course", "data", "onnx", "test")
+ALL_EXTRAS = ("course", "dask", "data", "onnx", "site", "test")
 START_PAGE = "Start here.md"
 BOOK_PAGE = "_build/html/index.html"  # below build/book
 # What a user set for other Pythons and Jupyters must not reach ours.
