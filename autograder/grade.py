@@ -15,7 +15,15 @@ from accelsim.errors import suggest
 from autograder import sandbox
 from autograder.course import Course, gradebook, write
 from autograder.errors import AutograderError, printable
-from autograder.judge import HIDDEN_SHARE, PREDICTION_SHARE, PUBLIC_SHARE, Verdict, diagnose, model_answers
+from autograder.judge import (
+    HIDDEN_SHARE,
+    PREDICTION_SHARE,
+    PUBLIC_SHARE,
+    Verdict,
+    diagnose,
+    model_answers,
+    parts_earned,
+)
 from autograder.lab import Lab
 from autograder.sandbox import Limits, Rung, Worker
 from autograder.session import Answered, Session, run
@@ -352,12 +360,15 @@ def _item(answered: Answered) -> dict[str, Any]:
 
 def _parts(answered: Answered) -> list[list[Any]]:
     """Rows of (what it is for, points earned, points possible)."""
-    points, earned = answered.item.points, answered.share > 0
-    general = earned and all(v.right for v in answered.judged)
+    points, (earned, general) = answered.item.points, parts_earned(answered.judged)
     rows = [
         ("right on the cases you can see, and on fresh ones of the same kinds", PUBLIC_SHARE, earned),
         ("right on the other cases (counts once the first row is earned)", HIDDEN_SHARE, general),
-        ("a prediction made (counts once the first row is earned)", PREDICTION_SHARE, earned and answered.predicted),
+        (
+            "a prediction made (counts once the first row is earned)",
+            PREDICTION_SHARE,
+            earned > 0 and answered.predicted,
+        ),
     ]
     return [[text, round(points * part * got, 6), round(points * part, 6)] for text, part, got in rows]
 

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+import cmath
 import copy
+import itertools
 import numbers
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
+from autograder.questions import Case, Finding, Judge, Mistake, Question
+from autograder.wire import is_array, is_scalar, np
 
-from autograder.questions import Case, Mistake, Question
-
-Judge = Callable[[tuple[Any, ...], Any], Sequence[str]]
 PUBLIC_SHARE, HIDDEN_SHARE, PREDICTION_SHARE = 0.6, 0.2, 0.2
 
 
 @dataclass(frozen=True)
 class Difference:
-    """The first thing that differs: `aspect` is type, shape, dtype, finiteness, value, or judged; `text` says it."""
+    """The first thing that differs: `aspect` is type, shape, dtype, finiteness, value, judged or fault; `text` says it.
+
+    A judge may add rows of `evidence`, the `mistake` its finding proves, and the `credit` that is left.
+    """
 
     aspect: str
     text: str
     index: str = ""
     got: str = ""
     wanted: str = ""
+    evidence: tuple[tuple[str, str], ...] = ()
+    mistake: str = ""
+    credit: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,11 @@ class Verdict:
         """Whether nothing differs."""
         return self.difference is None
 
+    @property
+    def credit(self) -> float:
+        """The part of this case that is earned: all, nothing, or what a judge left."""
+        return self.difference.credit if self.difference else 1.0
+
 
 def compare(expected: Any, got: Any, tolerance: float = 1e-9) -> Difference | None:
     """The first difference, looked for in the order type, shape, dtype, finiteness, values; None when equal.
@@ -71,7 +82,7 @@ def compare(expected: Any, got: Any, tolerance: float = 1e-9) -> Difference | No
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
+    if is_scalar(value) or (is_array(value) and value.ndim == 0):
         return value.item()
     return value
 
@@ -85,16 +96,15 @@ def _kind(value: Any) -> str:
         (str, "text"),
         ((list, tuple), "a list or tuple"),
         (dict, "a dict"),
-        (np.ndarray, "a NumPy array"),
     ):
         if isinstance(value, kinds):
             return name
-    return f"a {type(value).__name__}"
+    return "a NumPy array" if is_array(value) else f"a {type(value).__name__}"
 
 
 def _as_list(expected: Any, got: Any) -> Any:
     """A 1-d array of whole numbers as a list where a list of numbers is wanted; anything else as it is."""
-    whole = isinstance(got, np.ndarray) and got.ndim == 1 and got.dtype.kind in "iu"
+    whole = is_array(got) and got.ndim == 1 and got.dtype.kind in "iu"
     listed = isinstance(expected, list | tuple) and all(_kind(_plain(e)) == "a number" for e in expected)
     return got.tolist() if whole and listed else got
 
@@ -108,15 +118,37 @@ def _compare(expected: Any, got: Any, tolerance: float, where: str) -> Differenc
         return _compare_lists(expected, got, tolerance, where)
     if isinstance(expected, dict):
         return _compare_dicts(expected, got, tolerance, where)
-    if isinstance(expected, np.ndarray):
+    if is_array(expected):
         return _compare_arrays(expected, got, tolerance, where)
     if _kind(expected) == "a number":
-        return _compare_arrays(_as_array(expected), _as_array(got), tolerance, where)
+        return _compare_numbers(expected, got, tolerance, where)
     return None if expected == got else _value_difference(expected, got, where)
 
 
-def _as_array(number: Any) -> np.ndarray[Any, Any]:
-    return np.array(number, dtype=object if isinstance(number, int) and number.bit_length() > 62 else None)
+def _compare_numbers(expected: Any, got: Any, tolerance: float, where: str) -> Difference | None:
+    want_family, got_family = _number_family(expected), _number_family(got)
+    if want_family != got_family and (got_family, want_family) not in _WIDENS:
+        return _family_difference(want_family, got_family, f"{show(got)}, {got_family}", where)
+    if expected == got:
+        return None
+    if want_family == "a whole number":
+        return _value_difference(expected, got, where)
+    expected, got = complex(expected), complex(got)
+    if cmath.isfinite(expected) != cmath.isfinite(got):
+        return _value_difference(_real(expected), _real(got), where, "finiteness")
+    near = cmath.isfinite(expected) and abs(got - expected) <= tolerance * (1 + abs(expected))
+    if near or (cmath.isnan(expected) and cmath.isnan(got)):
+        return None
+    return _value_difference(_real(expected), _real(got), where)
+
+
+def _number_family(number: Any) -> str:
+    whole, real = isinstance(number, numbers.Integral), isinstance(number, numbers.Real)
+    return "a whole number" if whole else "a float" if real else "a complex number"
+
+
+def _real(number: complex) -> complex | float:
+    return number if number.imag else number.real
 
 
 def _at(where: str) -> str:
@@ -168,7 +200,7 @@ def _compare_arrays(
         return Difference("shape", text, where, str(got.shape), str(expected.shape))
     want_family, got_family = _family(expected), _family(got)
     if want_family != got_family and (got_family, want_family) not in _WIDENS:
-        return _family_difference(want_family, got, where)
+        return _family_difference(want_family, got_family, f"an array of dtype {got.dtype}", where)
     if want_family != "a whole number" or got_family != "a whole number":
         finite = _first(np.isfinite(_float(expected)) != np.isfinite(_float(got)))
         if finite is not None:
@@ -177,28 +209,22 @@ def _compare_arrays(
     return None if wrong is None else _element_difference(expected, got, wrong, where, "value")
 
 
-def _family_difference(want_family: str, got: np.ndarray[Any, Any], where: str) -> Difference:
-    family = _family(got)
+def _family_difference(want_family: str, family: str, shown: str, where: str) -> Difference:
     hint = " (// divides without remainder)" if want_family == "a whole number" and family == "a float" else ""
-    shown = f"an array of dtype {got.dtype}" if got.ndim else f"{show(got.item())}, {family}"
     text = f"{_at(where)}got {shown}; {want_family} is needed{hint}"
     return Difference("dtype", text, where, shown, want_family)
 
 
 def _float(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    if array.dtype.kind in "fc":
-        return array
-    return np.zeros(array.shape) if array.dtype.kind == "O" else array.astype(np.float64)
+    return array if array.dtype.kind in "fc" else array.astype(np.float64)
 
 
 def _close(expected: np.ndarray[Any, Any], got: np.ndarray[Any, Any], tolerance: float) -> Any:
     if expected.dtype.kind not in "fc":
         return np.asarray(expected == got)
-    if got.dtype.kind == "O":
-        got = got.astype(np.float64)
     with np.errstate(invalid="ignore", over="ignore"):
         same = (expected == got) | (np.isnan(expected) & np.isnan(got))
-        return same | (np.abs(got - expected) <= tolerance * (1 + np.abs(expected)))
+        return same | (np.isfinite(expected) & (np.abs(got - expected) <= tolerance * (1 + np.abs(expected))))
 
 
 def _first(wrong: Any) -> tuple[int, ...] | None:
@@ -219,7 +245,7 @@ def show(value: Any, limit: int = 200) -> str:
     >>> show([1, 2.0, "x"])
     "[1, 2.0, 'x']"
     """
-    if isinstance(value, np.ndarray):
+    if is_array(value):
         text = np.array2string(value, separator=", ", threshold=64, max_line_width=100)
     else:
         text = repr(_plain(value))
@@ -255,12 +281,28 @@ def _difference(case: Case, wanted: Any, outcome: Outcome, tolerance: float, jud
     return _judged(judge, case, outcome.value) if judge else compare(wanted, outcome.value, tolerance)
 
 
+MOST_FINDINGS = 20
+
+
 def _judged(judge: Judge, case: Case, answer: Any) -> Difference | None:
     try:
-        faults = list(judge(copy.deepcopy(case.args), copy.deepcopy(answer)))
+        judged = judge(copy.deepcopy(case.args), copy.deepcopy(answer))
+        found = [_finding(fault) for fault in itertools.islice(judged, MOST_FINDINGS)]
     except Exception as error:  # an answer so odd that the judge cannot read it is a wrong answer, not a crash
-        faults = [f"the answer cannot be read: {type(error).__name__}: {error}"]
-    return Difference("judged", "; ".join(faults)) if faults else None
+        found = [Finding(f"the answer cannot be read: {type(error).__name__}: {error}")]
+    return _difference_of(found) if found else None
+
+
+def _finding(fault: str | Finding) -> Finding:
+    return fault if isinstance(fault, Finding) else Finding(str(fault))
+
+
+def _difference_of(found: Sequence[Finding]) -> Difference:
+    """The first finding with its evidence; the others in words, the first mistake named, the least credit."""
+    rows = tuple((str(label), show(value)) for label, value in found[0].evidence)
+    mistake = next((finding.mistake for finding in found if finding.mistake), "")
+    said = "; ".join(dict.fromkeys(finding.says for finding in found))
+    return Difference("judged", said, evidence=rows, mistake=mistake, credit=min(f.credit for f in found))
 
 
 def diagnose(
@@ -271,10 +313,13 @@ def diagnose(
 ) -> Mistake | None:
     """The named mistake behind wrong verdicts, the first that explains them.
 
-    Looked for is one that answers as the student did everywhere, then one that does wherever the student answered at
-    all. Where the student is right the model must be right too: one that agrees on the wrong answers only would tell
-    students of a mistake they did not make. `answers_of` gives a mistake's answers in order, `NotImplemented` for none.
+    One that a judge found comes first. Then one is looked for that answers as the student did everywhere, then one that
+    does wherever the student answered at all. Where the student is right the model must be right too: one that agrees
+    on the wrong answers only would tell students of a mistake they did not make. `answers_of` gives a mistake's answers
+    in order, `NotImplemented` for none.
     """
+    if found := _found(mistakes, judged):
+        return found
     wrong = [i for i, verdict in enumerate(judged) if not verdict.right]
     table = {mistake.name: answers_of(mistake) for mistake in mistakes} if wrong else {}
     answered = [i for i, verdict in enumerate(judged) if not verdict.outcome.fault]
@@ -283,6 +328,12 @@ def diagnose(
             if _explains(table[mistake.name], judged, places, tolerance):
                 return mistake
     return None
+
+
+def _found(mistakes: Sequence[Mistake], judged: Sequence[Verdict]) -> Mistake | None:
+    """The mistake that a judge named for the first wrong case that has one."""
+    named = [verdict.difference.mistake for verdict in judged if verdict.difference and verdict.difference.mistake]
+    return next((mistake for mistake in mistakes if named and mistake.name == named[0]), None)
 
 
 def _explains(modelled: Sequence[Any], judged: Sequence[Verdict], places: Sequence[int], tolerance: float) -> bool:
@@ -304,6 +355,8 @@ def model_answers(mistake: Mistake, cases: Sequence[Case]) -> list[Any]:
 
 
 def _model_answer(mistake: Mistake, case: Case) -> Any:
+    if mistake.model is None:
+        return NotImplemented
     try:
         return call(mistake.model, case)
     except Exception:  # a wrong model may break on a case; then it explains nothing there
@@ -315,16 +368,22 @@ def share(judged: Sequence[Verdict], predicted: bool) -> float:
 
     0.6 for all public cases and all hidden cases of a kind that is public too (so that a table of the public answers
     earns nothing; without such cases one hidden case must be right), then 0.2 for the other hidden cases and 0.2 for
-    a prediction made.
+    a prediction made. Where a judge leaves credit, the case with the least of it decides each of the first two parts.
+    """
+    earned, general = parts_earned(judged)
+    return round(PUBLIC_SHARE * earned + HIDDEN_SHARE * general + PREDICTION_SHARE * (predicted and earned > 0), 6)
+
+
+def parts_earned(judged: Sequence[Verdict]) -> tuple[float, float]:
+    """What is earned, each 0 to 1: of the part for cases one can see and fresh ones like them, and of the other part.
+
+    The other part counts only once the first earns something.
     """
     public = [v for v in judged if v.public]
-    hidden = [v for v in judged if not v.public]
+    hidden = [v.credit for v in judged if not v.public]
     kinds = {v.case.kind for v in public}
-    fresh = [v for v in hidden if v.case.kind in kinds]
-    earned = bool(judged) and all(v.right for v in public + fresh)
+    fresh = [v.credit for v in judged if not v.public and v.case.kind in kinds]
+    earned = min([v.credit for v in public] + fresh, default=float(bool(hidden)))
     if not fresh and hidden:
-        earned = earned and any(v.right for v in hidden)
-    if not earned:
-        return 0.0
-    general = all(v.right for v in hidden)
-    return round(PUBLIC_SHARE + HIDDEN_SHARE * general + PREDICTION_SHARE * predicted, 6)
+        earned = min(earned, max(hidden))
+    return (earned, min([earned, *hidden])) if earned else (0.0, 0.0)

@@ -19,7 +19,7 @@ import numpy as np
 from accelsim.errors import suggest
 from autograder.course import ready_nbgrader
 from autograder.errors import AutograderError, faults_error
-from autograder.judge import call, compare, model_answers
+from autograder.judge import Outcome, call, compare, model_answers, verdicts
 from autograder.questions import Case, Question
 from autograder.wire import WireError, encode
 
@@ -348,8 +348,10 @@ def _reference_faults(question: Question, cases: Sequence[Case]) -> Iterator[str
         except Exception as error:
             yield f"the reference raises {type(error).__name__}: {error}, for the case {case.kind!r}"
             continue
-        if question.judge and (faults := question.judge(case.args, answer)):
-            yield f"its judge refuses the reference for the case {case.kind!r}: {'; '.join(faults)}"
+        if question.judge and (
+            fault := verdicts([case], [None], [Outcome(answer)], judge=question.judge)[0].difference
+        ):
+            yield f"its judge refuses the reference for the case {case.kind!r}: {fault.text}"
 
 
 def _mistake_faults(question: Question, cases: Sequence[Case]) -> Iterator[str]:
@@ -358,7 +360,9 @@ def _mistake_faults(question: Question, cases: Sequence[Case]) -> Iterator[str]:
     right = [call(question.reference, case) for case in cases]
     for mistake in question.mistakes:
         answers = model_answers(mistake, cases)
-        if all(answer is NotImplemented for answer in answers):
+        if mistake.model is None:
+            yield f"mistake {mistake.name!r}: it needs a model, for this question has no judge to name it"
+        elif all(answer is NotImplemented for answer in answers):
             yield f"mistake {mistake.name!r}: its model raises on every case"
         elif all(
             a is NotImplemented or compare(r, a, question.tolerance) is None

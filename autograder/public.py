@@ -1,6 +1,7 @@
 """`public_checks.json`: what a released lab carries so that a student without an instructor gets feedback.
 
-It holds prompts, public cases with their answers, and what each named mistake would answer; no code of checks.py.
+It holds prompts, public cases with their answers, and what each named mistake would answer; no code of checks.py. A
+judge of the lab's given/ folder is named in it, and runs at the student's desk as it does with the grader.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from autograder.errors import AutograderError
-from autograder.judge import Judge, Outcome, Verdict, model_answers, verdicts, wanted_answers
-from autograder.questions import Case, Mistake, Question
+from autograder.judge import Outcome, Verdict, model_answers, verdicts, wanted_answers
+from autograder.questions import Case, Judge, Mistake, Question, given_name, module_in
 from autograder.wire import WireError, decode, encode
 
 FORMAT = 1
-SHIPPED, UNSHIPPED = ("accelsim", "autograder"), "the grader"
+SHIPPED, GIVEN, UNSHIPPED = ("accelsim", "autograder"), "given/", "the grader"
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,12 @@ class PublicQuestion:
     parameters: tuple[str, ...] = ()
     answer: float | str | None = None
     because: str = ""
+    folder: Path = Path()
+
+    @property
+    def judged_later(self) -> bool:
+        """Whether only the grader can tell right from wrong here, because the judge does not ship."""
+        return self.judged_by == UNSHIPPED
 
     def answers_of(self, mistake: Mistake) -> tuple[Any, ...]:
         """What a mistake's model answers to the public cases."""
@@ -44,7 +51,7 @@ class PublicQuestion:
 
     def judge(self, outcomes: Sequence[Outcome]) -> tuple[Verdict, ...]:
         """One verdict per public case, from the shipped answers."""
-        return verdicts(self.cases, self.wanted, outcomes, self.tolerance, _load_judge(self.judged_by))
+        return verdicts(self.cases, self.wanted, outcomes, self.tolerance, _load_judge(self.judged_by, self.folder))
 
 
 def public_data(questions: Sequence[Question], lab: str) -> dict[str, Any]:
@@ -73,21 +80,36 @@ def _question_data(question: Question) -> dict[str, Any]:
 
 def _judge_name(question: Question) -> str:
     judge = question.judge
+    if judge is None:
+        return ""
+    if name := given_name(judge):
+        return GIVEN + name
     module = getattr(judge, "__module__", "")
-    return (
-        f"{module}:{judge.__qualname__}" if judge and module.split(".")[0] in SHIPPED else (UNSHIPPED if judge else "")
-    )
+    return f"{module}:{judge.__qualname__}" if module.split(".")[0] in SHIPPED else UNSHIPPED
 
 
-def _load_judge(name: str) -> Judge | None:
+def _load_judge(name: str, folder: Path) -> Judge | None:
     if not name:
         return None
     if name == UNSHIPPED:
         return lambda args, answer: ()
     module, _, function = name.partition(":")
+    if module.startswith(GIVEN):
+        return _given_judge(folder, module.removeprefix(GIVEN), function)
     if module.split(".")[0] not in SHIPPED:
         raise AutograderError(f"the judge {name} is none of {' or '.join(SHIPPED)}; copy the released lab again")
     judge: Judge = getattr(importlib.import_module(module), function)
+    return judge
+
+
+def _given_judge(folder: Path, module: str, function: str) -> Judge:
+    """The judge that came with the notebook; what is missing or changed in it is named."""
+    try:
+        judge: Judge = getattr(module_in(folder, module), function)
+    except Exception as error:  # a file that a student may have changed may raise anything
+        what = f"{type(error).__name__}: {error}"
+        said = f"{module}.py, which came with the notebook, cannot be used ({what}); copy it again"
+        raise AutograderError(said) from error
     return judge
 
 
@@ -105,7 +127,7 @@ def read_public(path: Path) -> dict[str, PublicQuestion]:
         data = json.loads(path.read_text("utf-8"))
         if data["format"] != FORMAT:
             raise AutograderError(f"{path.name} has format {data['format']}; this autograder reads format {FORMAT}")
-        return {name: _read_question(name, body) for name, body in data["questions"].items()}
+        return {name: _read_question(name, body, path.parent) for name, body in data["questions"].items()}
     except FileNotFoundError as error:
         where = path.resolve().parent
         raise AutograderError(f"{path.name} is not in {where}; open the notebook in its released folder") from error
@@ -115,19 +137,15 @@ def read_public(path: Path) -> dict[str, PublicQuestion]:
         raise AutograderError(f"{path.name} is damaged; copy it again from the released lab") from error
 
 
-def _read_question(name: str, body: dict[str, Any]) -> PublicQuestion:
+def _read_question(name: str, body: dict[str, Any], folder: Path) -> PublicQuestion:
     cases = tuple(Case(decode(case["args"]), case["kind"]) for case in body["cases"])
-    mistakes = tuple(Mistake(m["name"], _no_model, m["says"], m["section"]) for m in body["mistakes"])
+    mistakes = tuple(Mistake(m["name"], None, m["says"], m["section"]) for m in body["mistakes"])
     modelled = {m["name"]: tuple(_read_answer(a) for a in m["answers"]) for m in body["mistakes"]}
     wanted = tuple(decode(case["wanted"]) for case in body["cases"])
     named = (body["function"], body["prediction"], body["tolerance"])
     parameters, told = tuple(body["parameters"]), (body.get("answer"), body.get("because", ""))
-    return PublicQuestion(name, *named, cases, wanted, mistakes, modelled, body["judged_by"], parameters, *told)
+    return PublicQuestion(name, *named, cases, wanted, mistakes, modelled, body["judged_by"], parameters, *told, folder)
 
 
 def _read_answer(answer: dict[str, Any] | None) -> Any:
     return NotImplemented if answer is None else decode(answer["is"])
-
-
-def _no_model(*args: Any) -> Any:
-    raise NotImplementedError("models of mistakes do not ship")

@@ -141,7 +141,10 @@ def _check(name: str, names: dict[str, Any]) -> Report:
         outcomes.append(ask(function, case.args, question.function))
         if outcomes[-1].fault.startswith(STOPPED):
             return _stopped(question, case, outcomes[-1].fault)
-    return _report(question, question.judge(outcomes))
+    try:
+        return _report(question, question.judge(outcomes))
+    except KeyboardInterrupt:  # the judge of a schedule or a mapping runs it, and may take a while
+        return Report(False, f"{question.name}: the check was stopped while your answer was being judged.")
 
 
 def _stopped(question: PublicQuestion, case: Case, fault: str) -> Report:
@@ -237,6 +240,10 @@ def _ours(filename: str) -> bool:
 
 def _report(question: PublicQuestion, judged: Sequence[Verdict]) -> Report:
     right = sum(v.right for v in judged)
+    if right == len(judged) and question.judged_later:
+        shown = "the one public case" if right == 1 else f"all {right} public cases"
+        says = f"{question.name}: your function answers {shown}; the grader judges the answers."
+        return Report(True, says, (*_answered(question), *_next_when_right()))
     if right == len(judged):
         lines = (*_answered(question), *_next_when_right())
         return Report(True, f"{question.name}: all {right} public cases are right.", lines)
@@ -284,6 +291,8 @@ def evidence(question: Question | PublicQuestion, verdict: Verdict) -> tuple[tup
     lines.append(("got", show(verdict.outcome.value)))
     if verdict.difference.aspect != "judged":
         lines.append(("wanted", show(verdict.wanted)))
+    if verdict.difference.aspect == "judged":
+        return (*lines, ("happened", verdict.difference.text), *verdict.difference.evidence)
     plain = verdict.difference.aspect == "value" and not verdict.difference.index
     return tuple(lines) if plain else (*lines, ("differs", verdict.difference.text))
 
@@ -331,6 +340,8 @@ def try_next(evidence: Sequence[Sequence[str]]) -> str:
     for pattern, advice in AFTER_A_FAULT:
         if re.search(pattern, happened):
             return advice
+    if "got" in told and happened:
+        return "Find that place in your answer, and follow by hand how your function comes to it."
     if happened:
         return "Read what Python says; it stopped your function before there was an answer."
     if told.get("got") == "None":

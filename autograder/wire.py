@@ -14,12 +14,25 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
+try:
+    import numpy as np
+except ModuleNotFoundError:  # a kernel in the browser may have none; then nothing is an array
+    np = None  # type: ignore[assignment]
 
 DTYPES = (
     *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
     *("float16", "float32", "float64", "complex64", "complex128"),
 )
+
+
+def is_array(value: Any) -> bool:
+    """Whether this is a NumPy array."""
+    return np is not None and isinstance(value, np.ndarray)
+
+
+def is_scalar(value: Any) -> bool:
+    """Whether this is one of NumPy's own numbers."""
+    return np is not None and isinstance(value, np.generic)
 
 
 class WireError(ValueError):
@@ -149,7 +162,7 @@ def _allowed(name: str) -> str:
 _WRITERS: tuple[tuple[type, Callable[..., Any]], ...] = (
     (type(None), _write_none),
     (bool, _write_bool),
-    (np.generic, _write_generic),
+    *(((np.generic, _write_generic),) if np else ()),
     (int, _write_int),
     (float, _write_float),
     (complex, _write_complex),
@@ -157,7 +170,7 @@ _WRITERS: tuple[tuple[type, Callable[..., Any]], ...] = (
     (list, _write_list),
     (tuple, _write_tuple),
     (dict, _write_dict),
-    (np.ndarray, _write_array),
+    *(((np.ndarray, _write_array),) if np else ()),
 )
 
 
@@ -214,6 +227,8 @@ def _decode_array(data: dict[str, Any], depth: int, budget: _Budget) -> np.ndarr
     name, shape, text = data.get("dtype"), data.get("shape"), data.get("data")
     if not isinstance(name, str) or not isinstance(shape, list) or not isinstance(text, str):
         raise WireError("an array needs dtype, shape and data")
+    if np is None:
+        raise WireError("an array, and there is no NumPy here")
     if len(shape) > 32 or not all(type(n) is int and 0 <= n < 2**31 for n in shape):
         raise WireError(f"an array of shape {str(shape)[:100]}")
     kind = np.dtype(_allowed(name)).newbyteorder("<")
