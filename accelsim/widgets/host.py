@@ -43,11 +43,11 @@ class View:
         """The static view: a piece of HTML that works without a kernel and asks no host for anything."""
         payload = json.dumps({"data": self.data, **self.state}, separators=(",", ":")).replace("<", "\\u003c")
         key = hashlib.sha256((self.module + payload).encode()).hexdigest()[:12]
-        script = source(f"{self.module}.js") + source("host.js").replace("KEY", key)
+        code = script(self.module) + source("host.js").replace("KEY", key)
         return (
             f'<div class="accelsim-view" data-accelsim="{key}">\n<style>{style(self.module)}</style>\n'
             f'<div class="stage">{self.figure}</div>\n'
-            f'<script type="application/json">{payload}</script>\n<script type="module">{script}</script>\n</div>'
+            f'<script type="application/json">{payload}</script>\n<script type="module">{code}</script>\n</div>'
         )
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
@@ -73,6 +73,11 @@ def source(name: str) -> str:
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
+def script(module: str) -> str:
+    """What all views share, and then what this one does with it: one ES module."""
+    return source("kit.js") + source(f"{module}.js")
+
+
 def style(module: str) -> str:
     """What all views share, and then what this one adds."""
     return source("host.css") + source(f"{module}.css")
@@ -83,5 +88,5 @@ def _live(view: View) -> Any:
     import traitlets
 
     traits = {name: traitlets.Any(value).tag(sync=True) for name, value in view.state.items()}
-    body = {"_esm": source(f"{view.module}.js"), "_css": style(view.module), "data": traitlets.Dict().tag(sync=True)}
+    body = {"_esm": script(view.module), "_css": style(view.module), "data": traitlets.Dict().tag(sync=True)}
     return type("LiveView", (anywidget.AnyWidget,), body | traits)(data=view.data)

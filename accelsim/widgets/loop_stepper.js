@@ -2,8 +2,6 @@
 // for each MAC and tensor: the word's address (12 bits), and whether the word changed, is used for the first time, is
 // used for the last time. What is counted here are those bits.
 const ADDRESS = 0xfff, CHANGED = 1 << 12, FIRST = 1 << 13, LAST = 1 << 14;
-const SPEEDS = [1, 4, 16, 60];
-const QUIET = 500; // ms without a change before a step is announced
 
 function unpack(text) {
   const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
@@ -50,26 +48,14 @@ function tally(uses, done) {
   return { counts, seen: addresses.filter((a) => !state.get(a)), spent: addresses.filter((a) => state.get(a)) };
 }
 
-function make(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else element.setAttribute(name, value);
-  }
-  element.append(...children);
-  return element;
-}
-
 function render({ model, el }) {
   const data = model.get("data"), { tensors, macs } = data;
   const orders = new Map(
     data.orders.map((order) => [order.loops.join(" "), { ...order, uses: order.uses.map(unpack) }]),
   );
-  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  let timer = null, quiet = null, marked = null;
+  let marked = null;
 
   const order = () => orders.get(model.get("order")) ?? orders.values().next().value;
-  const step = () => Math.min(macs, Math.max(1, Math.round(model.get("step")) || 1));
   const loops = () => order().loops;
   const indices = (number) => digits(number - 1, loops().map((loop) => data.bounds[loop]));
   const words = (number) => tensors.map((t, i) => digits(order().uses[i][number - 1] & ADDRESS, t.shape));
@@ -79,19 +65,13 @@ function render({ model, el }) {
   };
 
   // --- the controls
-  const play = make("button", { type: "button", class: "play", onclick: () => (timer ? pause() : start()) }, "Play");
-  const back = make("button", { type: "button", onclick: () => move(step() - 1) }, "Step back");
-  const forward = make("button", { type: "button", onclick: () => move(step() + 1) }, "Step forward");
-  const slider = make("input", { type: "range", min: 1, max: macs, oninput: () => move(Number(slider.value)) });
-  const select = make("select", { onchange: () => { model.set("order", select.value); model.save_changes(); } });
-  for (const [text, { name }] of orders) select.append(make("option", { value: text }, `${text} (${name})`));
-  const speed = make("select", { onchange: () => { if (timer) start(); } });
-  for (const rate of SPEEDS) speed.append(make("option", { value: rate }, `${rate} a second`));
-  speed.value = calm ? 1 : 4;
+  const spoken = announcer(() => now.textContent);
+  const walk = player({ model, name: "step", count: macs, word: "MAC", rest: spoken.say });
+  const named = [...orders].map(([text, { name }]) => [text, `${text} (${name})`]);
+  const { select, label } = choice("Loop order", named, (text) => change(model, "order", text));
 
   // --- what it shows
   const now = make("p", { class: "now-line" });
-  const spoken = make("p", { class: "spoken", role: "status", "aria-live": "polite" });
   const nest = make("ol", { class: "nest", "aria-label": "Loop nest" });
   const pictures = tensors.map((tensor) => {
     const words = `${tensor.shape.join(" x ") || 1}, ${tensor.words} words used`;
@@ -111,68 +91,25 @@ function render({ model, el }) {
   const counters = make("table", { class: "counters" }, done, make("thead", {}, head), make("tbody", {}, ...rows));
   const steps = make("table", { class: "steps" });
   const frame = make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Table of all MACs" }, steps);
-  const details = make("details", { ontoggle: () => fill() }, make("summary", {}, `Table of all ${macs} MACs`), frame);
+  const details = make("details", { ontoggle: () => list() }, make("summary", {}, `Table of all ${macs} MACs`), frame);
 
   const group = make("div", {
-    class: "loop-stepper", role: "group", tabindex: 0, "data-lm-suppress-shortcuts": "true", onkeydown: key,
+    class: "loop-stepper", role: "group", tabindex: 0, "data-lm-suppress-shortcuts": "true", onkeydown: walk.key,
     "aria-label": `Loop stepper, ${data.title}. Arrow keys step, Home and End jump, space plays.`,
   },
     make("p", { class: "title" }, data.title),
-    make("div", { class: "controls" }, play, back, forward,
-      make("label", { class: "scrub" }, "MAC ", slider),
-      make("label", {}, "Loop order ", select), make("label", {}, "Speed ", speed)),
-    now, spoken,
+    make("div", { class: "controls" }, ...walk.buttons, label, walk.speed),
+    now, spoken.element,
     make("div", { class: "parts" }, nest, grids, counters),
     make("p", { class: "note" }, data.note), details);
   el.classList.add("accelsim-view");
   el.append(group);
 
-  // --- moving
-  function go(number) {
-    model.set("step", Math.min(macs, Math.max(1, number)));
-    if (!timer) model.save_changes();
-  }
-  function move(number) { // by hand: playing stops
-    if (timer) pause();
-    go(number);
-  }
-  function start() {
-    clearInterval(timer);
-    if (step() === macs) go(1);
-    timer = setInterval(() => (step() < macs ? go(step() + 1) : pause()), 1000 / Number(speed.value));
-    play.textContent = "Pause";
-  }
-  function pause() {
-    clearInterval(timer);
-    timer = null;
-    play.textContent = "Play";
-    model.save_changes();
-    announce();
-  }
-  function key(event) {
-    const own = event.target.closest("select, details, .frame"), button = event.target.closest("button");
-    if (own || event.ctrlKey || event.metaKey || event.altKey || (button && event.key === " ")) return;
-    const moves = { ArrowRight: step() + 1, ArrowLeft: step() - 1, Home: 1, End: macs };
-    if (event.key in moves) move(moves[event.key]);
-    else if (event.key === " ") timer ? pause() : start();
-    else return;
-    event.preventDefault();
-    event.stopPropagation();
-  }
-
   // --- drawing
-  function announce() {
-    clearTimeout(quiet);
-    if (!timer) quiet = setTimeout(() => { spoken.textContent = now.textContent; }, QUIET);
-  }
-  function draw() {
-    const number = step(), text = `MAC ${number} of ${macs}`;
-    slider.value = number;
-    slider.setAttribute("aria-valuetext", text);
+  function show() {
+    const number = walk.at(), text = `MAC ${number} of ${macs}`;
     now.textContent = `${text}: ${sentence(number)}`;
     done.textContent = `After MAC ${number}`;
-    back.setAttribute("aria-disabled", number === 1); // not `disabled`, which would drop the focus
-    forward.setAttribute("aria-disabled", number === macs);
     loop(number);
     const coordinates = words(number);
     tensors.forEach((tensor, i) => {
@@ -187,7 +124,7 @@ function render({ model, el }) {
       if (tensor.wide) svg.parentElement.scrollLeft = x - svg.parentElement.clientWidth / 2;
     });
     mark(number);
-    announce();
+    walk.show();
   }
   function loop(number) {
     const at = indices(number), before = number > 1 ? indices(number - 1) : at;
@@ -196,7 +133,7 @@ function render({ model, el }) {
     }, `for ${name} in range(${data.bounds[name]}):  `, make("b", {}, `${name}=${at[depth]}`))),
     make("li", { style: `padding-left:${2 * loops().length}ch`, class: "body" }, data.equation));
   }
-  function fill() { // the table is built when opened, and again for another order
+  function list() { // the table is built when opened, and again for another order
     marked = null;
     steps.replaceChildren();
     if (!details.open) return;
@@ -210,27 +147,25 @@ function render({ model, el }) {
     }
     steps.append(make("caption", {}, `Loop order ${loops().join(" ")}: loop indices, and the word of each tensor`),
       make("thead", {}, make("tr", {}, ...heads.map((text) => make("th", { scope: "col" }, text)))), body);
-    mark(step());
+    mark(walk.at());
   }
   function mark(number) {
     marked?.removeAttribute("aria-current");
     marked = steps.tBodies[0]?.rows[number - 1] ?? null;
     marked?.setAttribute("aria-current", "step");
-    if (marked && !timer) frame.scrollTop = marked.offsetTop - frame.clientHeight / 2;
+    if (marked && !walk.playing()) frame.scrollTop = marked.offsetTop - frame.clientHeight / 2;
   }
   function reorder() {
     select.value = order().loops.join(" ");
-    fill();
-    draw();
+    list();
+    show();
   }
-  model.on("change:step", draw);
-  model.on("change:order", reorder);
+  const leave = follow(model, { step: show, order: reorder });
   reorder();
   return () => {
-    clearInterval(timer);
-    clearTimeout(quiet);
-    model.off("change:step", draw);
-    model.off("change:order", reorder);
+    walk.stop();
+    spoken.stop();
+    leave();
   };
 }
 

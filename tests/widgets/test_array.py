@@ -1,0 +1,100 @@
+"""The PE-array player: a timeline, cycle by cycle."""
+
+import pytest
+
+from accelsim.errors import AccelsimError
+from accelsim.timeline import Timeline, Works
+from accelsim.widgets import pe_array
+from tests.browser import page, violations
+from tests.widgets.arrays import expected, shown, skewed
+
+LINE = skewed()
+PES = [[row, column] for row in range(LINE.rows) for column in range(LINE.columns)]
+
+
+@pytest.mark.browser
+def test_every_cycle_and_pe_shows_what_the_timeline_holds(site, browser):
+    with page(browser=browser) as tab:
+        tab.goto(site(pe_array(LINE)))
+        assert shown(tab, PES) == expected(LINE, PES)
+
+
+@pytest.mark.browser
+def test_the_table_lists_every_cycle_and_marks_the_one_shown(site, browser):
+    with page(browser=browser) as tab:
+        tab.goto(site(pe_array(LINE, cycle=5)))
+        tab.focus("summary")
+        tab.keyboard.press("Enter")
+        tab.wait_for_selector(".cycles tbody tr")
+        rows = tab.evaluate(
+            "[...document.querySelectorAll('.cycles tbody tr')].map(r => [...r.cells].map(c => c.textContent))"
+        )
+        assert [row[0] for row in rows] == [str(LINE.first + number) for number in range(1, LINE.cycles + 1)]
+        assert [row[-1] for row in rows] == [f"{words:,}" for words in LINE.traffic["GLB writes of ofmap"]]
+        assert [row[2] for row in rows] == [str(found["m"]) for found in LINE.counted]
+        assert tab.text_content(".cycles [aria-current] th") == str(LINE.first + 5)
+
+
+@pytest.mark.browser
+def test_play_step_and_scrub_work_by_keyboard_and_a_click_on_the_strip_jumps(site, browser):
+    with page(browser=browser) as tab:
+        tab.goto(site(pe_array(LINE)))
+        tab.focus(".pe-array")
+        for key, number in [("ArrowRight", 2), ("End", LINE.cycles), ("ArrowLeft", LINE.cycles - 1), ("Home", 1)]:
+            tab.keyboard.press(key)
+            assert tab.text_content(".say").startswith(f"Cycle {LINE.first + number} of 40:")
+        tab.get_by_role("slider", name="Cycle").fill("9")
+        assert tab.text_content(".say").startswith("Cycle 16 of 40:")
+        box = tab.locator(".strip").bounding_box()
+        tab.mouse.click(box["x"] + box["width"] * 0.5, box["y"] + 20)
+        assert tab.text_content(".say").startswith(f"Cycle {LINE.first + (LINE.cycles + 1) // 2} of 40:")
+        tab.get_by_label("PE row").press("ArrowDown")
+        assert tab.text_content(".chosen").startswith("PE row 1, column 0: ")
+        tab.get_by_label("Speed").select_option("60")
+        tab.focus(".pe-array")
+        tab.keyboard.press("Space")
+        tab.wait_for_function("document.querySelector('.say').textContent.startsWith('Cycle 22 of 40')")
+
+
+@pytest.mark.browser
+def test_the_strip_is_the_utilization_of_every_cycle(site, browser):
+
+    numbers = "[...document.querySelector('.use').getAttribute('d').matchAll(/[VH]([\\d.]+)/g)].map(m => Number(m[1]))"
+    with page(browser=browser) as tab:
+        tab.goto(site(pe_array(LINE)))
+        scripted = tab.evaluate(numbers)
+        tab.evaluate("html => { document.querySelector('.stage').innerHTML = html }", pe_array(LINE).figure)
+        assert tab.evaluate(numbers) == pytest.approx(scripted, abs=1e-3)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    "theme", ["", ' data-theme="dark" style="background:#14181d;color:#fff"'], ids=["light", "dark"]
+)
+def test_the_view_and_its_figure_pass_axe_and_fit_a_phone(site, browser, theme):
+    view = pe_array(LINE)
+    with page(browser=browser, width=375) as tab:
+        tab.goto(site(view, theme=theme))
+        tab.click("summary")
+        assert violations(tab) == []
+        assert tab.evaluate("document.documentElement.scrollWidth") <= 375
+        tab.evaluate("html => { document.querySelector('.stage').innerHTML = html }", view.figure)
+        assert violations(tab) == []
+
+
+def test_what_cannot_be_played_is_refused():
+    with pytest.raises(AccelsimError, match="draws a Timeline"):
+        pe_array([1, 2])
+    with pytest.raises(AccelsimError) as refused:
+        pe_array(LINE, cycle=99, pe=(3, 0))
+    assert f"cycle must be from 1 to {LINE.cycles}, got 99" in str(refused.value)
+    assert "pe must be (row, column), below 3 and 4, got (3, 0)" in str(refused.value)
+    many = Timeline("many", 100, 100, ("." * 10_000,) * 11, {}, Works((), ((),) * 11, ((),) * 10_000, {}))
+    with pytest.raises(AccelsimError, match="from 1 to 10 can be shown: take a smaller window"):
+        pe_array(many)
+
+
+def test_the_largest_player_stays_under_200_kilobytes():
+    works = Works((), ((),) * 590, ((),) * 168, {"ofmap": ()})
+    most = Timeline("most", 12, 14, ("m" * 168,) * 590, {"reads": (9,) * 590}, works)
+    assert len(pe_array(most).html) < 200_000
