@@ -63,6 +63,19 @@ def _parser() -> argparse.ArgumentParser:
     grade = _command(commands, "grade", "grade every submission of LAB into the gradebook", _grade)
     grade.add_argument("--student", action="append", metavar="NAME", help="only this student; may be given again")
     grade.add_argument("--unsandboxed", action="store_true", help="grade although no sandbox holds on this machine")
+    grade.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="QUESTION",
+        help="grade this question again, change no other grade",
+    )
+    grade.add_argument("--jobs", type=int, default=0, metavar="N", help="judges at work at a time (one per processor)")
+    grade.add_argument("--dask", default="", metavar="ADDRESS", help="grade on a Dask cluster: its scheduler's address")
+    grade.add_argument("--fresh", action="store_true", help="grade again also what has not changed since it was graded")
+    grade.add_argument(
+        "--no-wait", action="store_true", help="stop, rather than wait, while another command works on this course"
+    )
     feedback = _command(commands, "feedback", "make feedback/STUDENT/LAB/LAB.html for every student graded", _feedback)
     feedback.add_argument("--student", action="append", metavar="NAME", help="only this student; may be given again")
     feedback.add_argument("--text", action="store_true", help="also print the feedback as plain text")
@@ -90,9 +103,12 @@ def _release(options: argparse.Namespace) -> int:
 def _grade(options: argparse.Namespace) -> int:
     from autograder import lab
     from autograder.course import open_course
-    from autograder.grade import grade
+    from autograder.lock import FOREVER
+    from autograder.run import How, grade
 
-    return grade(lab.load(lab.find(options.lab)), open_course(options.course), options.student, options.unsandboxed)
+    how = How(options.jobs, options.dask, fresh=options.fresh, wait=0 if options.no_wait else FOREVER)
+    course, found = open_course(options.course), lab.load(lab.find(options.lab))
+    return grade(found, course, options.student, options.unsandboxed, only=options.only, how=how)
 
 
 def _feedback(options: argparse.Namespace) -> int:

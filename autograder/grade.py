@@ -1,20 +1,17 @@
-"""Grade every submission of a lab: run it sandboxed, judge it here, keep the points in nbgrader's gradebook."""
+"""Grade one submission: run it sandboxed, judge it here, and say in plain data what came of it."""
 
 from __future__ import annotations
 
 import json
-import os
-import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from accelsim.errors import suggest
 from autograder import sandbox
-from autograder.course import Course, gradebook, write
-from autograder.errors import AutograderError, printable
+from autograder.course import Course
+from autograder.errors import AutograderError
 from autograder.judge import (
     HIDDEN_SHARE,
     PREDICTION_SHARE,
@@ -28,119 +25,70 @@ from autograder.lab import Lab
 from autograder.sandbox import Limits, Rung, Worker
 from autograder.session import Answered, Session, run
 from autograder.student import evidence
-from autograder.submission import Submitted, as_released, copy_files, handed_in_at, read_notebook
+from autograder.submission import Submitted, as_released, copy_files, read_notebook
 
-RESULT, MOST_LISTED = "result.json", 10
+RESULT = "result.json"
 ATTENTION = 1
+DISTURBED = ("process was lost", "signal SIGKILL")
 
 
 @dataclass(frozen=True)
 class Graded:
-    """One student's submission after grading; `fault` says why it could not be run, `kept` is the result it keeps."""
+    """One student's submission after grading; `fault` says why it could not be run."""
 
     student: str
     answered: tuple[Answered, ...] = ()
     session: Session | None = None
     fault: str = ""
     notes: tuple[str, ...] = ()
-    kept: dict[str, Any] | None = None
 
     @property
     def points(self) -> float:
-        """Points of all items together, or those kept from before."""
-        return (
-            float(self.kept["points"]) if self.kept else round(sum(a.item.points * a.share for a in self.answered), 6)
-        )
+        """Points of all items together."""
+        return round(sum(a.item.points * a.share for a in self.answered), 6)
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether a process of its sandbox was killed, by what it did or by an accident of this machine."""
+        faults = [v.outcome.fault for a in self.answered for v in a.judged]
+        return any(sign in text for text in (*self.notes, *faults) for sign in DISTURBED)
 
 
-def grade(
-    lab: Lab,
-    course: Course,
-    students: Sequence[str] | None = None,
-    unsandboxed: bool = False,
-    limits: Limits | None = None,
-) -> int:
-    """Grade `lab` for all who submitted (or `students`); print a line each and return the exit status.
+@dataclass(frozen=True)
+class Marks:
+    """What grading one submission gives, as plain data: it travels between processes and is kept for the next run.
 
-    Raises AutograderError when nothing can be graded: no submissions, not released, no sandbox.
+    `shares` of an item's points by its name, `untouched` hand-graded cells as released, `notebook` and `result` as
+    they are written; `key` is the hash of all they depend on.
     """
-    rung = _rung(unsandboxed)
-    folders = _submissions(lab, course, students)
-    if not (course.at("release", ".", lab.name) / f"{lab.name}.ipynb").is_file():  # a gradebook would be made below
-        raise _not_released(lab, course)
-    with gradebook(course) as book:
-        release = _release_cells(lab, course, book)
-        attention = 0
-        for folder in _progress(folders, lab.name):
-            graded = _with_earlier(grade_one(lab, folder, course, rung, limits or Limits(), release), lab, course)
-            _keep(book, lab, course, graded, folder, release)
-            _tell(graded, lab)
-            attention += bool(graded.fault or graded.notes)
-    if attention:
-        print(f"{attention} of {len(folders)} need your attention, see above; what was handed in is unchanged")
-    return ATTENTION if attention else 0
+
+    student: str
+    key: str
+    shares: dict[str, float]
+    untouched: tuple[str, ...]
+    result: dict[str, Any]
+    notebook: str
+
+    @property
+    def fault(self) -> str:
+        """Why the submission could not be run, or nothing."""
+        return str(self.result["fault"])
 
 
-def _rung(unsandboxed: bool) -> Rung:
-    rung = sandbox.best()
-    if os.name == "nt":
-        raise AutograderError(
-            "grading needs pipes and limits that Windows lacks: run it in WSL (Ubuntu, with bubblewrap)"
-        )
-    if not rung.official and not unsandboxed:
-        raise AutograderError(
-            f"no sandbox holds on this machine, and students' code would run with your rights.\n  {sandbox.missing()}\n"
-            "  To grade all the same, only work you have read: --unsandboxed"
-        )
-    return rung
-
-
-def _submissions(lab: Lab, course: Course, students: Sequence[str] | None) -> list[Path]:
-    root = course.root / "submitted"
-    if not any(root.glob(f"[!.]*/{lab.name}")):
-        raise AutograderError(f"no submissions: {root}/<student>/{lab.name}/{lab.name}.ipynb is where they belong")
-    folders = {p.parent.name: p for p in sorted(root.glob(f"*/{lab.name}")) if not p.parent.name.startswith(".")}
-    if unknown := [name for name in students or () if name not in folders]:
-        raise AutograderError(
-            f"no submission of {lab.name} by {_nearest(unknown, folders)} (in {root}: {_who(folders)})"
-        )
-    return [folder for name, folder in folders.items() if not students or name in students]
-
-
-def _nearest(unknown: Sequence[str], known: Iterable[str]) -> str:
-    names = list(known)
-    return ", ".join(f"{name}{suggest(name, names)}" for name in unknown)
-
-
-def _who(names: Iterable[str]) -> str:
-    listed = list(names)
-    return ", ".join(listed) if len(listed) <= MOST_LISTED else f"{len(listed)} students"
-
-
-def _release_cells(lab: Lab, course: Course, book: Any) -> dict[str, Any]:
-    """The released notebook's cells by grade_id: what metadata and locked text really are."""
-    from nbgrader.api import MissingEntry
-
-    path = course.at("release", ".", lab.name) / f"{lab.name}.ipynb"
-    try:
-        cells = json.loads(path.read_text("utf-8"))["cells"]
-        known = {cell.name: cell.max_score for cell in book.find_notebook(lab.name, lab.name).grade_cells}
-    except (OSError, ValueError, KeyError, MissingEntry) as error:
-        raise _not_released(lab, course) from error
-    if changed := [item.name for item in lab.items if known.get(item.name) != item.points]:
-        what = f"the gradebook has other points for {', '.join(changed)}, or none"
-        raise AutograderError(f"{lab.name} has changed since its release: {what}; release it again")
-    return {cell["metadata"]["nbgrader"]["grade_id"]: cell for cell in cells if "nbgrader" in cell["metadata"]}
-
-
-def _not_released(lab: Lab, course: Course) -> AutograderError:
-    return AutograderError(f"{lab.name} is not released in {course.root}: autograder release {lab.name}")
-
-
-def _progress(folders: Sequence[Path], lab: str) -> Iterable[Path]:
-    from tqdm import tqdm
-
-    return tqdm(folders, desc=f"grading {lab}", unit="submission", file=sys.stderr, disable=None)
+def marks(graded: Graded, lab: Lab, release: Mapping[str, Any], key: str = "") -> Marks:
+    """The plain data of a graded submission."""
+    cells = graded.session.cells if graded.session else ()
+    sources = {cell.grade_id: cell.source for cell in cells}
+    points = {a.item.name: a.item.points * a.share for a in graded.answered}
+    body = autograded_notebook(cells, graded.session, release, points)
+    return Marks(
+        graded.student,
+        key,
+        {a.item.name: a.share for a in graded.answered},
+        tuple(name for name, known in release.items() if sources.get(name) == "".join(known["source"])),
+        result(graded, lab) | {"key": key},
+        json.dumps(body, indent=1) + "\n",
+    )
 
 
 def grade_one(
@@ -175,114 +123,19 @@ def grade_cells(
     return Graded(student, answered, session, notes=(*left_out, *session.notes))
 
 
-def _with_earlier(graded: Graded, lab: Lab, course: Course) -> Graded:
-    """A submission that cannot be read keeps the result of an earlier one that could."""
-    if not graded.fault:
-        return graded
-    earlier = _earlier(course.at("autograded", graded.student, lab.name) / RESULT)
-    return replace(graded, kept=earlier) if earlier else graded
+def undisturbed(grade_once: Callable[[], Graded]) -> Graded:
+    """Grade, and once more if a process was killed: what a student's own code does, it does again."""
+    first = grade_once()
+    return grade_once() if first.disturbed else first
 
 
-def _earlier(path: Path) -> dict[str, Any] | None:
-    try:
-        earlier = json.loads(path.read_text("utf-8"))
-        complete = (
-            not earlier["fault"] and earlier["points"] >= 0 and earlier["of"] > 0 and earlier["notes"] is not None
-        )
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return earlier if complete else None
+def autograded_notebook(
+    cells: Sequence[Submitted], session: Session | None, release: Mapping[str, Any], points: Mapping[str, float]
+) -> dict[str, Any]:
+    """The submission with what its cells showed; nbgrader's metadata and locked cells as released, none missing.
 
-
-def _keeps(kept: dict[str, Any]) -> str:
-    return f"{kept['points']:g} of {kept['of']:g} from before is kept"
-
-
-def _kept_result(graded: Graded) -> dict[str, Any]:
-    """The earlier result, with one note on what was handed in since."""
-    kept = graded.kept or {}
-    notes = [note for note in kept["notes"] if note != kept.get("later")]
-    later = f"what was handed in last cannot be graded: {graded.fault}. {_keeps(kept)}; hand in again"
-    return {**kept, "notes": [*notes, later], "later": later}
-
-
-def _keep(book: Any, lab: Lab, course: Course, graded: Graded, folder: Path, release: dict[str, Any]) -> None:
-    """Notebook and result first, the gradebook last, in one transaction."""
-    target = course.at("autograded", graded.student, lab.name)
-    if graded.kept:
-        write(target / RESULT, json.dumps(_kept_result(graded), indent=1) + "\n")
-        _flag(book, lab, graded)
-        return
-    cells = graded.session.cells if graded.session else ()
-    write(
-        target / f"{lab.name}.ipynb", json.dumps(autograded_notebook(cells, graded.session, release), indent=1) + "\n"
-    )
-    write(target / RESULT, json.dumps(result(graded, lab), indent=1) + "\n")
-    when = handed_in_at(folder)
-    if when:
-        write(target / "timestamp.txt", f"{when.isoformat()} UTC\n")
-    _record(book, lab, graded, when, {c.grade_id: c.source for c in cells}, release)
-
-
-def _flag(book: Any, lab: Lab, graded: Graded) -> None:
-    """Every score stays; formgrader shows that a person must look."""
-    for entry in _submission(book, lab.name, graded.student).notebooks[0].grades:
-        entry.needs_manual_grade = True
-    book.db.commit()
-
-
-def _record(
-    book: Any, lab: Lab, graded: Graded, when: datetime | None, sources: dict[str, str], release: dict[str, Any]
-) -> None:
-    shares = {a.item.name: a.share for a in graded.answered}
-    submission = _submission(book, lab.name, graded.student)
-    submission.timestamp = when
-    for entry in submission.notebooks[0].grades:
-        if graded.fault or entry.name in shares:
-            entry.auto_score = entry.cell.max_score * shares.get(entry.name, 0.0)
-            entry.needs_manual_grade = bool(graded.fault) or entry.manual_score is not None
-        elif sources.get(entry.name) == _source_of(release.get(entry.name)):
-            entry.auto_score, entry.needs_manual_grade = 0.0, False  # an essay left as it was
-        else:
-            entry.auto_score, entry.needs_manual_grade = None, entry.manual_score is None
-    book.db.commit()
-
-
-def _source_of(cell: Any) -> str | None:
-    return "".join(cell["source"]) if cell else None
-
-
-def _submission(book: Any, lab: str, student: str) -> Any:
-    """The submission's rows, made if they are not there yet; nothing is committed."""
-    from nbgrader import api
-
-    try:
-        return book.find_submission(lab, student)
-    except api.MissingEntry:
-        pass
-    with book.db.no_autoflush:
-        made = api.SubmittedAssignment(assignment=book.find_assignment(lab), student=_student(book, student))
-        for notebook in made.assignment.notebooks:
-            rows = api.SubmittedNotebook(notebook=notebook, assignment=made)
-            for cell in (*notebook.grade_cells, *notebook.task_cells):
-                api.Grade(cell_id=cell.id, cell=cell, notebook=rows)
-            for cell in (*notebook.solution_cells, *notebook.task_cells):
-                api.Comment(cell_id=cell.id, cell=cell, notebook=rows)
-        book.db.add(made)
-    return made
-
-
-def _student(book: Any, name: str) -> Any:
-    from nbgrader.api import MissingEntry, Student
-
-    try:
-        return book.find_student(name)
-    except MissingEntry:
-        return Student(id=name)
-
-
-def autograded_notebook(cells: Sequence[Submitted], session: Session | None, release: dict[str, Any]) -> dict[str, Any]:
-    """The submission with what its cells showed; nbgrader's metadata and locked cells as released, none missing."""
+    A graded cell shows its points and nothing else, which is how nbgrader reads partial credit.
+    """
     made, used = [], set()
     for number, cell in enumerate(cells):
         known = release.get(cell.grade_id) if cell.grade_id not in used else None
@@ -290,7 +143,20 @@ def autograded_notebook(cells: Sequence[Submitted], session: Session | None, rel
         made.append(_autograded_cell(cell, number, known, session.outputs.get(number, []) if session else []))
     made += [body for name, body in release.items() if name not in used and body["metadata"]["nbgrader"].get("grade")]
     metadata = {"kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}}
-    return {"cells": made, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
+    notebook = {"cells": [dict(cell) for cell in made], "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
+    show_points(notebook, points)
+    return notebook
+
+
+def show_points(notebook: dict[str, Any], points: Mapping[str, float]) -> None:
+    """Make the graded cells of an autograded notebook show their points (0 where none are known)."""
+    for cell in notebook["cells"]:
+        nbgrader = cell["metadata"].get("nbgrader", {})
+        if cell["cell_type"] == "code" and nbgrader.get("grade") and not nbgrader.get("solution"):
+            shown = {"text/plain": repr(float(points.get(nbgrader["grade_id"], 0.0)))}
+            cell["outputs"] = [
+                {"output_type": "execute_result", "execution_count": None, "data": shown, "metadata": {}}
+            ]
 
 
 def _autograded_cell(cell: Submitted, number: int, known: Any, outputs: list[Any]) -> dict[str, Any]:
@@ -382,14 +248,3 @@ def mistake_of(answered: Answered) -> Any:
     question, judged = answered.item.question, answered.judged
     cases = [v.case for v in judged]
     return diagnose(question.mistakes, lambda m: model_answers(m, cases), judged, question.tolerance)
-
-
-def _tell(graded: Graded, lab: Lab) -> None:
-    from tqdm import tqdm
-
-    of = sum(item.points for item in lab.items)
-    attention = "  NEEDS ATTENTION" if graded.fault or graded.notes else ""
-    lines = [f"{graded.student:24} {graded.points:g} of {of:g}{attention}"]
-    kept = _keeps(graded.kept) if graded.kept else ""
-    lines += [f"    {note}" for note in (graded.fault, kept, *graded.notes) if note]
-    tqdm.write(printable("\n".join(lines)), file=sys.stdout)

@@ -10,6 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from autograder import cli, sandbox
 from autograder import grade as grading
+from autograder.record import Ledger
 
 
 @pytest.fixture(autouse=True)
@@ -146,11 +147,11 @@ def test_of_a_damaged_gradebook_nothing_is_claimed_to_be_kept(capsys, course, ha
 
 
 def test_of_a_locked_gradebook_it_is_said_that_grades_are_kept(capsys, course, hand_in, monkeypatch):
-    def locked(*args):
+    def locked(*args, **options):
         raise OperationalError("", {}, sqlite3.OperationalError("database is locked"))
 
     hand_in("ada")
-    monkeypatch.setattr(grading, "grade_one", locked)
+    monkeypatch.setattr(Ledger, "record", locked)
     said = refused(capsys, "grade", "tests/autograder/tiny", "--course", course.root, "--unsandboxed")
     assert "database is locked; what was graded before is kept" in said
 

@@ -1,0 +1,334 @@
+"""Grade all submissions of a lab into nbgrader's gradebook: many judges, one writer, nothing done twice or lost.
+
+The order of writing makes a cut at any moment harmless: marks to the cache, notebook and result to `autograded/` (each
+file whole or not at all), the gradebook last, in one transaction. Whatever is missing after a cut, the same command
+puts there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from accelsim.errors import suggest
+from autograder import cache, pool
+from autograder.course import Course, config, gradebook, write
+from autograder.errors import AutograderError, printable
+from autograder.grade import ATTENTION, RESULT, Marks, show_points
+from autograder.lab import Lab
+from autograder.lock import FOREVER, locked
+from autograder.pool import Job, Task
+from autograder.record import Ledger, Mark, ledger
+from autograder.sandbox import Limits
+from autograder.submission import handed_in_at
+
+MOST_LISTED, MOST_FAILURES = 10, 5
+
+
+@dataclass(frozen=True)
+class How:
+    """How to run: which judges, and what to do again. `executor` is your own, of any kind; it is not shut down."""
+
+    jobs: int = 0
+    dask: str = ""
+    executor: Executor | None = None
+    fresh: bool = False
+    wait: float = FOREVER
+
+
+def grade(
+    lab: Lab,
+    course: Course,
+    students: Sequence[str] | None = None,
+    unsandboxed: bool = False,
+    limits: Limits | None = None,
+    only: Sequence[str] = (),
+    how: How | None = None,
+) -> int:
+    """Grade `lab` for all who submitted (or `students`); print a line each and return the exit status.
+
+    With `only`, these questions are graded again and every other grade stays as it is.
+    Raises AutograderError when nothing can be graded: no submissions, not released, no sandbox.
+    """
+    how = how or How()
+    rung = pool.official_rung(unsandboxed)
+    _check_only(lab, only)
+    folders = submissions(lab, course, students)
+    if not (course.at("release", ".", lab.name) / f"{lab.name}.ipynb").is_file():  # a gradebook would be made below
+        raise not_released(lab, course)
+    with locked(course.root, f"autograder grade {lab.name}", how.wait), gradebook(course) as book:
+        rows = open_ledger(lab, course, book)
+        job = pool.make_job(lab, course, limits or Limits(), unsandboxed, tuple(only))
+        todo = _Todo(lab, course, rows, only)
+        tasks = [task for folder in folders if (task := todo.known(_task(job, folder, course, rung), how.fresh))]
+        for task, result in _progress(pool.each(tasks, *_judges(how, len(tasks))), len(tasks), lab.name):
+            todo.take(task, result)
+        return todo.finish(len(folders))
+
+
+def _task(job: Job, folder: Path, course: Course, rung: Any) -> Task:
+    """With `only`, a student never graded before is graded in full."""
+    if job.only and not _earlier(course.at("autograded", folder.parent.name, job.lab.name) / RESULT):
+        job = dataclasses.replace(job, only=())
+    return pool.make_task(job, folder, rung)
+
+
+def _judges(how: How, tasks: int) -> tuple[Any, int]:
+    """What makes an executor, and how many tasks may be on their way to it."""
+    if how.executor is not None:
+        return functools.partial(_once, how.executor, []), 64
+    if how.dask:
+        return functools.partial(pool.dask, how.dask), 256
+    count = min(how.jobs or pool.cores(), max(tasks, 1))
+    return functools.partial(pool.processes, count), 4 * count
+
+
+def _once(executor: Executor, used: list[bool]) -> AbstractContextManager[Executor]:
+    if used:
+        raise AutograderError("the executor broke; what was graded is kept, run this again with a new one")
+    used.append(True)
+    return nullcontext(executor)
+
+
+def _check_only(lab: Lab, only: Sequence[str]) -> None:
+    names = [item.name for item in lab.items]
+    if unknown := [name for name in only if name not in names]:
+        wrong = ", ".join(f"{name}{suggest(name, names)}" for name in unknown)
+        raise AutograderError(f"{lab.name} has no question {wrong} (it has {', '.join(names)})")
+
+
+def submissions(lab: Lab, course: Course, students: Sequence[str] | None) -> list[Path]:
+    """The folders to grade, by student.
+
+    Raises AutograderError when there is none, or one of `students` handed nothing in.
+    """
+    root = course.root / "submitted"
+    folders = {p.parent.name: p for p in sorted(root.glob(f"*/{lab.name}")) if not p.parent.name.startswith(".")}
+    if not folders:
+        raise AutograderError(f"no submissions: {root}/<student>/{lab.name}/{lab.name}.ipynb is where they belong")
+    if unknown := [name for name in students or () if name not in folders]:
+        nearest = ", ".join(f"{name}{suggest(name, list(folders))}" for name in unknown)
+        raise AutograderError(f"no submission of {lab.name} by {nearest} (in {root}: {_who(folders)})")
+    return [folder for name, folder in folders.items() if not students or name in students]
+
+
+def _who(names: Iterable[str]) -> str:
+    listed = list(names)
+    return ", ".join(listed) if len(listed) <= MOST_LISTED else f"{len(listed)} students"
+
+
+def open_ledger(lab: Lab, course: Course, book: Any) -> Ledger:
+    """The gradebook's rows of a lab that is released as it stands.
+
+    Raises AutograderError when it is not released, or has other points since.
+    """
+    from nbgrader.api import MissingEntry
+
+    try:
+        pool.released_cells(course, lab.name)
+        rows = ledger(book, lab.name, config(course))
+    except (OSError, ValueError, KeyError, MissingEntry) as error:
+        raise not_released(lab, course) from error
+    if changed := [item.name for item in lab.items if rows.most.get(item.name) != item.points]:
+        what = f"the gradebook has other points for {', '.join(changed)}, or none"
+        raise AutograderError(f"{lab.name} has changed since its release: {what}; release it again")
+    return rows
+
+
+def not_released(lab: Lab, course: Course) -> AutograderError:
+    """What to say of a lab that is not in `release/`."""
+    return AutograderError(f"{lab.name} is not released in {course.root}: autograder release {lab.name}")
+
+
+def _progress(done: Iterator[Any], total: int, lab: str) -> Iterable[Any]:
+    from tqdm import tqdm
+
+    return tqdm(done, f"grading {lab}", total, unit=" submissions", file=sys.stderr, disable=None if total else True)
+
+
+class _Todo:
+    """One run's writer: it takes marks as they come, writes them down and counts."""
+
+    def __init__(self, lab: Lab, course: Course, rows: Ledger, only: Sequence[str]) -> None:
+        self.lab, self.course, self.rows, self.only = lab, course, rows, only
+        self.attention = self.graded = self.known_before = 0
+        self.failures: list[Exception] = []
+        self.start = time.monotonic()
+
+    def known(self, task: Task, fresh: bool) -> Task | None:
+        """None when the marks are known already, and then they stand where they belong; else the task."""
+        if fresh:
+            return task
+        if self._stands(task):
+            self.known_before += 1
+            return None
+        kept = cache.load(self.course.root, _shelf(task), task.student, task.key)
+        try:
+            found = Marks(**{**kept, "untouched": tuple(kept["untouched"])}) if kept else None
+        except (TypeError, KeyError):
+            found = None
+        if found is None:
+            return task
+        self._keep(task, found)
+        self.known_before += 1
+        return None
+
+    def _stands(self, task: Task) -> bool:
+        """Whether files and gradebook hold these very marks."""
+        folder = self.course.at("autograded", task.student, self.lab.name)
+        result = _earlier(folder / RESULT)
+        if not result or result.get("key") != task.key or not (folder / f"{self.lab.name}.ipynb").is_file():
+            return False
+        if not self.rows.agrees(task.student, {item["name"]: item["points"] for item in result["items"]}):
+            return False
+        self._tell(task.student, result)
+        return True
+
+    def take(self, task: Task, result: Marks | Exception) -> None:
+        """Write one outcome down.
+
+        Raises AutograderError when the first few all failed: then it is the machine and not the students.
+        """
+        if isinstance(result, Exception):
+            self._fail(task, result)
+            return
+        if result.key:
+            cache.store(self.course.root, _shelf(task), task.student, result.key, dataclasses.asdict(result))
+        self._keep(task, result)
+        self.graded += 1
+
+    def _fail(self, task: Task, error: Exception) -> None:
+        self.failures.append(error)
+        if not self.graded and len(self.failures) >= MOST_FAILURES:
+            raise _plain(error)
+        self.attention += 1
+        say([f"{task.student:24} NOT GRADED", f"    {_plain(error)}; an earlier grade is kept"])
+
+    def _keep(self, task: Task, marks: Marks) -> None:
+        self._tell(task.student, keep(self.rows, self.course, marks, task.job.only))
+
+    def _tell(self, student: str, result: dict[str, Any]) -> None:
+        lines = [result["fault"], *result["notes"]] if result["fault"] else list(result["notes"])
+        self.attention += bool(lines)
+        needs = "  NEEDS ATTENTION" if lines else ""
+        say([f"{student:24} {result['points']:g} of {result['of']:g}{needs}", *(f"    {line}" for line in lines)])
+
+    def finish(self, total: int) -> int:
+        """Say what was done; the exit status."""
+        if self.failures and len(self.failures) == total:
+            raise _plain(self.failures[0])
+        seconds = time.monotonic() - self.start
+        rate = f", {60 * self.graded / seconds:.0f} a minute" if self.graded > 1 else ""
+        say([f"{self.graded} graded in {seconds:.1f} s{rate}; {self.known_before} unchanged since they were graded"])
+        if self.attention:
+            say([f"{self.attention} of {total} need your attention, see above; what was handed in is unchanged"])
+        return ATTENTION if self.attention else 0
+
+
+def _shelf(task: Task) -> str:
+    return "+".join([task.job.lab.name, *task.job.only])
+
+
+def _plain(error: Exception) -> AutograderError:
+    if isinstance(error, AutograderError):
+        return error
+    if isinstance(error, OSError) and error.strerror:
+        return AutograderError(f"{error.strerror}: {error.filename}")
+    return AutograderError(f"the judge failed: {type(error).__name__}: {error}")
+
+
+def say(lines: Sequence[str]) -> None:
+    """Print lines beside a progress bar, without what would drive a terminal."""
+    from tqdm import tqdm
+
+    tqdm.write(printable("\n".join(lines)), file=sys.stdout)
+
+
+def keep(rows: Ledger, course: Course, marks: Marks, only: Sequence[str] = ()) -> dict[str, Any]:
+    """Write marks to `autograded/`, then to the gradebook; the result as it is kept.
+
+    A submission that cannot be read keeps the result of an earlier one that could. With `only`, all but those items
+    stay as they are.
+    """
+    folder = course.at("autograded", marks.student, rows.lab)
+    earlier = _earlier(folder / RESULT)
+    if marks.fault and earlier:
+        result = _kept_result(marks.fault, earlier)
+        write(folder / RESULT, json.dumps(result, indent=1) + "\n")
+        rows.flag(marks.student)
+        return result | {"fault": marks.fault, "notes": [_from_before(earlier)]}
+    when = handed_in_at(course.at("submitted", marks.student, rows.lab))
+    result = _merged(marks.result, earlier, only) if only and earlier else marks.result
+    notebook = _noted(folder / f"{rows.lab}.ipynb", marks) if only and earlier else marks.notebook
+    if notebook:
+        write(folder / f"{rows.lab}.ipynb", notebook)
+    write(folder / RESULT, json.dumps(result, indent=1) + "\n")
+    if when and not only:
+        write(folder / "timestamp.txt", f"{when.isoformat()} UTC\n")
+    rows.record(marks.student, _points(rows, marks, only), when, keep_time=bool(only))
+    return result
+
+
+def _points(rows: Ledger, marks: Marks, only: Sequence[str]) -> dict[str, Mark]:
+    """What each graded cell gets; with `only`, those cells."""
+    return {name: _mark(marks, name, most) for name, most in rows.most.items() if not only or name in only}
+
+
+def _mark(marks: Marks, name: str, most: float) -> Mark:
+    if marks.fault or name in marks.shares:
+        return Mark(most * marks.shares.get(name, 0.0), waits=bool(marks.fault))
+    return Mark(0.0) if name in marks.untouched else Mark(None, waits=True)  # an essay left as it was, or written
+
+
+def _earlier(path: Path) -> dict[str, Any] | None:
+    """The result of an earlier run that could be graded, if there is one."""
+    try:
+        earlier: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        whole = not earlier["fault"] and earlier["points"] >= 0 and earlier["of"] > 0 and earlier["notes"] is not None
+        whole = whole and all(item["name"] and item["points"] >= 0 for item in earlier["items"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return earlier if whole else None
+
+
+def _kept_result(fault: str, earlier: dict[str, Any]) -> dict[str, Any]:
+    """The earlier result, with one note on what was handed in since."""
+    notes = [note for note in earlier["notes"] if note != earlier.get("later")]
+    later = f"what was handed in last cannot be graded: {fault}. {_from_before(earlier)}; hand in again"
+    return {**earlier, "notes": [*notes, later], "later": later, "key": ""}
+
+
+def _from_before(earlier: dict[str, Any]) -> str:
+    return f"{earlier['points']:g} of {earlier['of']:g} from before is kept"
+
+
+def _merged(new: dict[str, Any], earlier: dict[str, Any], only: Sequence[str]) -> dict[str, Any]:
+    """The earlier result with the items graded again in their places."""
+    again = {item["name"]: item for item in new["items"] if item["name"] in only}
+    items = [again.pop(item["name"], item) for item in earlier["items"]] + list(again.values())
+    points, notes = (
+        round(sum(item["points"] for item in items), 6),
+        list(dict.fromkeys([*earlier["notes"], *new["notes"]])),
+    )
+    return {**earlier, "items": items, "points": points, "notes": notes, "graded": new["graded"], "key": ""}
+
+
+def _noted(path: Path, marks: Marks) -> str:
+    """The earlier autograded notebook, showing the points of the items graded again; "" if it is not there."""
+    try:
+        notebook = json.loads(path.read_text("utf-8"))
+        again = {item["name"]: item["points"] for item in marks.result["items"]}
+        cells = [c for c in notebook["cells"] if c["metadata"].get("nbgrader", {}).get("grade_id") in again]
+        show_points({"cells": cells}, again)
+        return json.dumps(notebook, indent=1) + "\n"
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return ""
