@@ -1,23 +1,27 @@
 """The untrusted process: runs a submission's cells, then answers what the judge asks of its functions.
 
-Nothing that leaves here is believed. The judge sends one message at a time and gets one reply:
+Nothing that leaves here is believed. The judge sends one message at a time and gets one reply, which carries the
+message's number `n`:
 
     {"do": "run", "source": ..., "seconds": ...}  ->  {"outputs": [...], "error": "" or the exception's name}
-    {"do": "open"}                                ->  {"opened": true}      what follows is asked of a forked copy
+    {"do": "keep", "name": ...}                   ->  {"kept": true}        a forked copy waits, to be asked later
+    {"do": "open", "of": ...}                     ->  {"opened": true}      what follows is asked of a forked copy
     {"do": "ask", "function": ..., "args": ..., "seconds": ...}  ->  {"answer": ...} or {"fault": ...}
     {"do": "close"}                               ->  {"closed": ""} or {"closed": why the copy ended}
     {"do": "predictions"}                         ->  {"predictions": {...}}
     {"do": "begin"}  ...  {"do": "end"}           a forked copy of the whole process serves what lies between
 
-Asking a forked copy means that a call which hangs, exits or eats its memory costs that call only.
+Asking a forked copy means that a call which hangs, exits or eats its memory costs that call only; `open` asks a copy
+that was kept (`of` its name) or a copy of what is there now. The answer "closed" carries the number of its "open".
 """
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import os
-import shutil
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -25,9 +29,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from autograder import student
-from autograder.wire import CAPS, decode, encode, pack, unpack
+from autograder.sandbox import confine
+from autograder.wire import decode, encode, pack, unpack
 
-FORKLESS = "no copy could be made"
+FORKLESS, GONE = "no copy could be made", "the copy that was kept is gone"
 OUTPUT_CHARS, OUTPUT_PARTS = 200_000, 200
 LEFT_OUT = "\n[the rest of this cell's output is left out]\n"
 
@@ -195,23 +200,24 @@ def answer(names: dict[str, Any], message: dict[str, Any]) -> dict[str, Any]:
     return {"fault": outcome.fault[:2000]} if outcome.fault else {"answer": encode(outcome.value)}
 
 
-def _safe_answer(names: dict[str, Any], message: dict[str, Any]) -> bytes:
+def _frame(message: dict[str, Any], reply: Callable[[], dict[str, Any]]) -> bytes:
+    """What answers a message, as it goes on the wire."""
     try:
-        return pack(answer(names, message))
+        return pack({**reply(), "n": message["n"]})
     except BaseException as error:  # SystemExit, KeyboardInterrupt, or an answer that fights being read
-        return pack({"fault": f"{type(error).__name__}: {_text(error)}"[:2000]})
+        return pack({"fault": f"{type(error).__name__}: {_text(error)}"[:2000], "n": message["n"]})
 
 
 class Server:
     """Serves one judge over two pipes until it hangs up."""
 
-    def __init__(self, requests: BinaryIO, replies: BinaryIO) -> None:
-        self.requests, self.replies = requests, replies
-        self.shell = Shell()
+    def __init__(self, requests: BinaryIO, replies: BinaryIO, shell: Shell) -> None:
+        self.requests, self.replies, self.shell = requests, replies, shell
+        self.kept: dict[str, socket.socket] = {}
 
     def serve(self) -> None:
-        """Answer until the judge hangs up."""
-        while (message := read_frame(self.requests)) is not None:
+        """Answer until the judge hangs up, or ends this copy."""
+        while (message := read_frame(self.requests)) is not None and message["do"] != "end":
             self.reply(self._handle(message))
 
     def reply(self, frame: bytes) -> None:
@@ -220,53 +226,98 @@ class Server:
         self.replies.flush()
 
     def _handle(self, message: dict[str, Any]) -> bytes:
-        if message["do"] == "run":
-            return pack(self.shell.run(message["source"], message["seconds"]))
-        if message["do"] == "open":
-            return self._fork(self._serve_asks)
-        if message["do"] == "begin":
-            return self._fork(self._serve_all)
-        if message["do"] == "predictions":
-            return pack({"predictions": student.MADE})
-        return _safe_answer(self.shell.shell.user_ns, message)
+        does = message["do"]
+        if does == "open" and message.get("of"):
+            return self._wake(message)
+        if does in ("open", "begin"):
+            return self._fork(self._serve_asks if does == "open" else self.serve, message)
+        return _frame(message, lambda: self._answer(message))
 
-    def _fork(self, serve: Callable[[], None]) -> bytes:
+    def _answer(self, message: dict[str, Any]) -> dict[str, Any]:
+        if message["do"] == "run":
+            return self.shell.run(message["source"], message["seconds"])
+        if message["do"] == "predictions":
+            return {"predictions": student.MADE}
+        if message["do"] == "keep":
+            return {"kept": self._keep(message["name"])}
+        if message["do"] == "file":
+            return _put(message["name"], message["data"])
+        return answer(self.shell.shell.user_ns, message)
+
+    def _fork(self, serve: Callable[[], None], message: dict[str, Any]) -> bytes:
         """Let a copy answer until it closes or dies; the reply says which."""
         try:
             child = os.fork()
         except (AttributeError, OSError):  # Windows has none; a submission may have used up its processes
-            return pack({"closed": FORKLESS})
+            return _frame(message, lambda: {"closed": FORKLESS})
         if child == 0:
-            self._serve_copy(serve)
-        status = os.waitpid(child, 0)[1]
-        _end_group(child)
-        return pack({"closed": _how_it_ended(status)})
+            self._serve_copy(serve, message)
+        status = _wait_for(child)
+        return _frame(message, lambda: {"closed": _how_it_ended(status)})
 
-    def _serve_copy(self, serve: Callable[[], None]) -> None:
+    def _serve_copy(self, serve: Callable[[], None], message: dict[str, Any]) -> None:
         try:
             os.setpgid(0, 0)
-            self.reply(pack({"opened": True}))
+            self.reply(_frame(message, lambda: {"opened": True}))
             serve()
         finally:
             os._exit(0)
 
-    def _serve_all(self) -> None:
-        while (message := read_frame(self.requests)) is not None and message["do"] != "end":
-            self.reply(self._handle(message))
-
     def _serve_asks(self) -> None:
         while (message := read_frame(self.requests)) is not None and message["do"] == "ask":
             _alarm(signal.SIG_DFL, message["seconds"])  # the default action ends this copy, caught by nothing
-            frame = _safe_answer(self.shell.shell.user_ns, message)
+            frame = _frame(message, lambda: self._answer(message))
             _alarm(signal.SIG_DFL, 0)
             self.reply(frame)
 
+    def _keep(self, name: str) -> bool:
+        """A copy of all as it is now, to be asked later."""
+        ours, theirs = socket.socketpair()
+        try:
+            child = os.fork()
+        except (AttributeError, OSError):
+            ours.close()
+            theirs.close()
+            return False
+        if child == 0:
+            self._sleep(theirs)
+        theirs.close()
+        self.kept[name] = ours
+        return True
 
-def _end_group(child: int) -> None:
-    try:
-        os.killpg(child, signal.SIGKILL)
-    except OSError:
-        return
+    def _sleep(self, bed: socket.socket) -> None:
+        try:
+            while head := bed.recv(4, socket.MSG_WAITALL):
+                message = unpack(bed.recv(int.from_bytes(head, "big"), socket.MSG_WAITALL))
+                bed.sendall(self._fork(self._serve_asks, message))
+        finally:
+            os._exit(0)
+
+    def _wake(self, message: dict[str, Any]) -> bytes:
+        """Let a kept copy answer; the reply is what it says when it closes, or that it is gone."""
+        try:
+            bed = self.kept[message["of"]]
+            bed.sendall(pack(message))
+            head = bed.recv(4, socket.MSG_WAITALL)
+            body = bed.recv(int.from_bytes(head, "big"), socket.MSG_WAITALL)
+            if body:
+                return head + body
+        except (KeyError, OSError):
+            pass
+        return _frame(message, lambda: {"closed": GONE})
+
+
+def _wait_for(child: int) -> int:
+    while True:
+        try:
+            status = os.waitpid(child, 0)[1]
+        except InterruptedError:
+            continue
+        except ChildProcessError:  # the submission itself waited for it, or ignores its children
+            status = 0
+        with contextlib.suppress(OSError):
+            os.killpg(child, signal.SIGKILL)
+        return status
 
 
 def _how_it_ended(status: int) -> str:
@@ -277,67 +328,119 @@ def _how_it_ended(status: int) -> str:
     return "" if code == 0 else f"exit status {code}"
 
 
-def confine(settings: dict[str, Any]) -> None:
-    """Give up privileges and set the limits of this process and all it starts, before student code runs."""
-    if settings["uid"]:
-        os.setgroups([])
-        os.setgid(settings["uid"])
-        os.setuid(settings["uid"])
-    os.umask(0o022)
-    for name, value in settings["limits"].items():
-        _limit(name, value)
-
-
-def _limit(name: str, value: int) -> None:
-    try:
-        import resource
-    except ImportError:  # not on Windows
-        return
-    number = getattr(resource, name, None)
-    if number is None:
-        return
-    hard = resource.getrlimit(number)[1]
-    bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
-    with contextlib.suppress(OSError, ValueError):  # macOS knows some limits by name only
-        resource.setrlimit(number, (bound, bound))
-
-
-def _pipes() -> tuple[BinaryIO, BinaryIO]:
-    """Standard input and output become private pipes; what a student writes to file descriptors 1 and 2 is lost."""
-    requests = os.fdopen(os.dup(0), "rb", closefd=True)
-    replies = os.fdopen(os.dup(1), "wb", closefd=True)
-    _silence(0, 1)
-    return requests, replies
+def _put(name: str, data: str) -> dict[str, Any]:
+    """Add to a file of the submission; the judge sends large ones in pieces."""
+    path = Path(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as file:
+        file.write(base64.b64decode(data))
+    return {"done": True}
 
 
 def _silence(*standard: int) -> None:
     nothing = os.open(os.devnull, os.O_RDWR)
     for descriptor in standard:
         os.dup2(nothing, descriptor)
+    os.close(nothing)
 
 
-def _bring(source: Path, target: Path) -> None:
-    for path in sorted(source.rglob("*")):
-        here = target / path.relative_to(source)
-        here.mkdir(parents=True, exist_ok=True) if path.is_dir() else shutil.copyfile(path, here)
+def _preload() -> None:
+    """What labs import, imported once."""
+    for name in ("accelsim", "autograder", "matplotlib.pyplot", "matplotlib_inline.backend_inline", "accelsim.plot"):
+        with contextlib.suppress(Exception):
+            __import__(name)
+
+
+def _work(requests: BinaryIO, replies: BinaryIO, settings: dict[str, Any], shell: Shell) -> None:
+    """Serve one submission: shut this process in, then answer."""
+    message = read_frame(requests)
+    if message is None:
+        return
+    home = message["home"]
+    try:
+        if settings.get("nested"):
+            confine.nest(home, settings)
+        os.chdir("/")
+        confine.shut_in(home, settings)
+        os.chdir(home)
+    except OSError as error:
+        _tell(replies, {"fault": f"it could not shut itself in: {error}", "n": message["n"]})
+        return
+    _at_home(home)
+    student.MODE.grading = True
+    server = Server(requests, replies, shell)
+    server.reply(pack({"entered": True, "n": message["n"]}))
+    server.serve()
+
+
+def _at_home(home: str) -> None:
+    temporary = "/tmp" if home == "/home/student" else home
+    os.environ.update(HOME=home, IPYTHONDIR=f"{home}/.ipython", TMPDIR=temporary, MPLCONFIGDIR=f"{home}/.matplotlib")
+    sys.path.insert(0, home)
+
+
+def _tell(replies: BinaryIO, message: dict[str, Any]) -> None:
+    replies.write(pack(message))
+    replies.flush()
+
+
+def _fork_server(settings: dict[str, Any], shell: Shell, control: socket.socket) -> None:
+    """Start a copy for each submission and end it when told; never run any of their code here."""
+    confine.guard_server(settings["kind"])
+    settings["nested"] = settings["kind"] == confine.BUBBLEWRAP and confine.can_nest()
+    apart = settings["nested"] or settings["kind"] in (confine.LANDLOCK, confine.PLAIN)
+    control.sendall(pack({"ready": True, "nested": apart}))
+    while True:
+        first, descriptors, _, _ = socket.recv_fds(control, 1, 1)
+        if first == b"f":
+            _start(settings, shell, descriptors[0])
+        elif first:  # the beginning of a message: finish
+            _rest(control, first)
+            confine.end_all()
+            control.sendall(pack({"finished": True}))
+        else:
+            confine.end_all()
+            return
+
+
+def _rest(control: socket.socket, first: bytes) -> None:
+    head = first + control.recv(3, socket.MSG_WAITALL)
+    control.recv(int.from_bytes(head, "big"), socket.MSG_WAITALL)
+
+
+def _start(settings: dict[str, Any], shell: Shell, channel: int) -> None:
+    if os.fork():
+        os.close(channel)
+        return
+    try:
+        os.setsid()
+        os.dup2(channel, 3)
+        _silence(0, 1, 2)
+        os.closerange(4, 1 << 20)
+        _work(os.fdopen(3, "rb", closefd=False), os.fdopen(os.dup(3), "wb"), settings, shell)
+    finally:
+        os._exit(0)
 
 
 def main() -> None:
-    """Serve the judge that started this process."""
+    """Serve the judge that started this process: many submissions, or one over standard input and output."""
     started = time.monotonic()
-    requests, replies = _pipes()
-    settings = read_frame(requests)
+    with os.fdopen(os.dup(0), "rb", buffering=0) as first:
+        settings = read_frame(first)
     if settings is None:
         return
-    confine(settings)
-    if settings["copy_from"]:
-        _bring(Path(settings["copy_from"]), Path.cwd())
-    student.MODE.grading = True
-    server = Server(requests, replies)
-    sys.path.insert(0, str(Path.cwd()))
+    _preload()
+    shell = Shell()
+    if settings["warm"]:
+        control = socket.socket(fileno=os.dup(0))
+        _silence(0, 1)
+        _fork_server(settings, shell, control)
+        return
+    requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    _silence(0, 1)
+    _tell(replies, {"ready": round(time.monotonic() - started, 3)})
     _silence(2)
-    server.reply(pack({"ready": round(time.monotonic() - started, 3), "caps": CAPS.bytes}))
-    server.serve()
+    _work(requests, replies, settings, shell)
 
 
 if __name__ == "__main__":

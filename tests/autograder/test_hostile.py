@@ -113,7 +113,7 @@ def test_nothing_of_the_grader_can_be_reached(tiny, course):
         tiny, cells(tiny, after=SPY + f"print('EXISTS', [p for p in {secret} if os.path.exists(p)])"), Limits()
     )
     shown = "".join(part.get("text", "") for parts in graded.session.outputs.values() for part in parts)
-    for said in ("SEEN []", "EXISTS []", "WRITE []", "PROCESSES 2 ROOT False", "NETWORK Network is unreachable"):
+    for said in ("SEEN []", "EXISTS []", "WRITE []", "PROCESSES 2 ROOT False", "NETWORK Operation not permitted"):
         assert said in shown
     assert {"places": 1, "slide": 1} == shares(graded)
 
