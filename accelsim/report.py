@@ -16,6 +16,8 @@ from accelsim.errors import MappingError
 from accelsim.explain import Explanation, explain
 from accelsim.latency import Latency, latency
 from accelsim.mapping import Mapping
+from accelsim.steps import timeline
+from accelsim.timeline import Timeline
 from accelsim.workload import Layer
 
 
@@ -87,6 +89,16 @@ class Report:
         '(2304 + 378 * 2304 + 5 * 2304)'
         """
         return explain(self.layer, self.arch, self.mapping, level, tensor)
+
+    def timeline(self, first: int = 0, cycles: int = 600) -> Timeline:
+        """What every PE does and every level moves in up to `cycles` steps from step `first` on; see `steps.timeline`.
+
+        >>> from accelsim import catalog
+        >>> layer, mapping = catalog.alexnet().layer("conv3"), catalog.mappings("eyeriss", "alexnet")["conv3"]
+        >>> evaluate(layer, catalog.eyeriss(), mapping).timeline(first=10_000, cycles=100).active
+        156
+        """
+        return timeline(self.layer, self.arch, self.mapping, first, cycles)
 
     def _outer(self, words: Table[Key, int]) -> list[int]:
         return [moved for (level, _), moved in words.items() if level == self.arch.levels[0].name]
