@@ -1,5 +1,7 @@
 """The `autograder` command.
 
+autograder init COURSE      make a course folder: configuration, exchange, roster, released labs
+autograder formgrader COURSE  open JupyterLab with formgrader on it
 autograder release LAB     make release/LAB/ for the students
 autograder grade LAB       grade what is in submitted/*/LAB/
 autograder feedback LAB    make a page for each student graded
@@ -57,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    _init_command(commands)
     _command(
         commands, "release", "make release/LAB/: notebook without solutions, data, licences, public cases", _release
     )
@@ -82,12 +85,49 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _init_command(commands: argparse._SubParsersAction) -> None:
+    says = "make a course folder from the labs, or what is missing of it; nothing that exists is changed"
+    init = commands.add_parser("init", help=says, description=says[0].upper() + says[1:] + ".")
+    init.add_argument("course", type=Path, metavar="COURSE", help="the course folder")
+    init.add_argument("lab", nargs="*", metavar="LAB", help="the labs to release (all)")
+    init.add_argument("--labs", type=Path, default=Path("labs"), metavar="DIR", help="the folder of the labs (./labs)")
+    init.add_argument("--roster", type=Path, metavar="CSV", help="students: id, first name, last name, email")
+    init.add_argument(
+        "--db", default="", metavar="URL", help="gradebook (SQLite in the course), as in postgresql://..."
+    )
+    init.add_argument("--exchange", type=Path, metavar="DIR", help="where students fetch and submit (COURSE/exchange)")
+    init.add_argument("--id", default="", metavar="NAME", help="nbgrader's course_id (deep_learning_hardware)")
+    init.set_defaults(run=_init)
+    says = "open JupyterLab with formgrader on a course, for grading by hand"
+    open_ = commands.add_parser("formgrader", help=says, description=says[0].upper() + says[1:] + ".")
+    open_.add_argument("course", type=Path, nargs="?", default=Path("course"), metavar="COURSE", help="(./course)")
+    open_.add_argument("--port", type=int, default=8888, metavar="N", help="port on this machine (8888)")
+    open_.add_argument("--no-browser", action="store_true", help="open no browser")
+    open_.set_defaults(run=_formgrader)
+
+
 def _command(commands: argparse._SubParsersAction, name: str, says: str, run: object) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(name, help=says, description=says[0].upper() + says[1:] + ".")
     parser.add_argument("lab", metavar="LAB", help="a folder in labs/, the beginning of its name, or a path")
     parser.add_argument("--course", type=Path, default=Path("course"), metavar="DIR", help="course folder (./course)")
     parser.set_defaults(run=run)
     return parser
+
+
+def _init(options: argparse.Namespace) -> int:
+    from autograder.course import COURSE_ID, Settings
+    from autograder.init import init
+
+    exchange = options.exchange.resolve() if options.exchange else None
+    settings = Settings(options.id or COURSE_ID, options.db, exchange, options.labs)
+    return init(options.course, settings, options.lab, options.roster)
+
+
+def _formgrader(options: argparse.Namespace) -> int:
+    from autograder.course import open_course
+    from autograder.init import formgrader
+
+    return formgrader(open_course(options.course), options.port, not options.no_browser)
 
 
 def _release(options: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import sys
 import sysconfig
@@ -14,15 +15,34 @@ from typing import Any
 
 from autograder.errors import AutograderError
 
-CONFIG = """# nbgrader's configuration of this course; `autograder` and the stock `nbgrader` commands both read it.
-c = get_config()  # noqa: F821
-c.CourseDirectory.course_id = "deep_learning_hardware"
-c.ClearSolutions.code_stub = {"python": "raise NotImplementedError  # your code here"}
-c.ClearSolutions.enforce_metadata = True
-"""
-
-
 CONFIG_FILE, COURSE_ID = "nbgrader_config.py", "deep_learning_hardware"
+
+CONFIG = """\
+# nbgrader's configuration of this course; `autograder` and the stock `nbgrader` commands both read it.
+from pathlib import Path
+
+c = get_config()  # noqa: F821
+here = Path(__file__).resolve().parent
+
+c.CourseDirectory.root = str(here)
+c.CourseDirectory.course_id = {course_id!r}
+{database}
+# Where students fetch labs and hand them in: a folder that they and you can write.
+c.Exchange.root = {exchange}
+
+# Points for a late submission: 'none' takes nothing off, 'zero' takes all. For a policy of your own see nbgrader's
+# documentation on late submission plugins. Due dates are set in formgrader.
+c.LateSubmissionPlugin.penalty_method = "none"
+
+c.ClearSolutions.code_stub = {{"python": "raise NotImplementedError  # your code here"}}
+c.ClearSolutions.enforce_metadata = True
+
+# `nbgrader autograde` goes through the sandbox and the judge, as `autograder grade` does.
+c.Autograde.exporter_class = "autograder.nbgrader_plugin.Notebooks"
+c.Autograde.sanitize_preprocessors = []
+c.Autograde.autograde_preprocessors = ["autograder.nbgrader_plugin.Judge"]
+c.Judge.labs = {labs!r}
+"""
 
 
 @dataclass(frozen=True)
@@ -41,13 +61,34 @@ class Course:
         return f"sqlite:///{self.root / 'gradebook.db'}"
 
 
-def make_course(root: Path) -> Course:
+@dataclass(frozen=True)
+class Settings:
+    """What a new course's configuration says: a database URL ("": SQLite in the course), the exchange folder
+    (None: in the course), the folder that holds the labs.
+    """
+
+    course_id: str = COURSE_ID
+    database: str = ""
+    exchange: Path | None = None
+    labs: Path = Path("labs")
+
+    def as_text(self) -> str:
+        """The configuration file."""
+        return CONFIG.format(
+            course_id=self.course_id,
+            database=f"c.CourseDirectory.db_url = {self.database!r}\n" if self.database else "",
+            exchange=repr(str(self.exchange)) if self.exchange else 'str(here / "exchange")',
+            labs=str(self.labs.resolve()),
+        )
+
+
+def make_course(root: Path, settings: Settings | None = None) -> Course:
     """The course in `root`, made if need be, with nbgrader's configuration if it has none."""
     root = root.resolve()
     root.mkdir(parents=True, exist_ok=True)
     config = root / CONFIG_FILE
     if not config.exists():
-        write(config, CONFIG)
+        write(config, (settings or Settings()).as_text())
     return Course(root)
 
 
@@ -109,19 +150,19 @@ def config(course: Course) -> Any:
     defaults = Config(
         {"CourseDirectory": {"root": str(course.root), "db_url": course.database, "course_id": COURSE_ID}}
     )
-    _check_database(course.root / "gradebook.db")
-    if not (course.root / CONFIG_FILE).exists():
-        return defaults
-    try:
-        defaults.merge(PyFileConfigLoader(CONFIG_FILE, path=str(course.root)).load_config())
-    except Exception as error:  # the file is Python; whatever it raises is its fault
-        raise AutograderError(f"{course.root / CONFIG_FILE}: {type(error).__name__}: {error}") from error
+    if (course.root / CONFIG_FILE).exists():
+        try:
+            defaults.merge(PyFileConfigLoader(CONFIG_FILE, path=str(course.root)).load_config())
+        except Exception as error:  # the file is Python; whatever it raises is its fault
+            raise AutograderError(f"{course.root / CONFIG_FILE}: {type(error).__name__}: {error}") from error
+    _check_database(str(defaults.CourseDirectory.db_url))
     return defaults
 
 
-def _check_database(path: Path) -> None:
+def _check_database(url: str) -> None:
     """Look before nbgrader does, which would leave a connection open to a file that is no database."""
-    if not path.is_file():
+    path = Path(url.removeprefix("sqlite:///"))
+    if not url.startswith("sqlite:///") or not path.is_file():
         return
     with path.open("rb") as file:
         head = file.read(16)
@@ -135,8 +176,8 @@ def _check_database(path: Path) -> None:
 
 
 @contextmanager
-def gradebook(course: Course) -> Iterator[Any]:
-    """nbgrader's gradebook of this course, for a `with` statement.
+def gradebook(course: Course, url: str = "") -> Iterator[Any]:
+    """nbgrader's gradebook of this course (or the one at `url`), for a `with` statement.
 
     Raises AutograderError when the database cannot be read or written.
     """
@@ -145,16 +186,29 @@ def gradebook(course: Course) -> Iterator[Any]:
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
-        with Gradebook(settings.db_url, settings.course_id) as book:
+        with Gradebook(url or settings.db_url, settings.course_id) as book:
             yield book
     except SQLAlchemyError as error:
-        why = getattr(error, "orig", None) or type(error).__name__
-        raise AutograderError(f"the gradebook {settings.db_url}: {why}; {_advice(str(why))}") from error
+        why = getattr(error, "orig", None) or getattr(error, "args", [""])[0] or type(error).__name__
+        raise AutograderError(f"the gradebook {_public(url or settings.db_url)}: {why}; {_advice(str(why))}") from error
+    except ModuleNotFoundError as error:  # the driver that the URL names
+        raise AutograderError(
+            f"the gradebook {_public(url or settings.db_url)} needs the Python package {error.name}; install it here"
+        ) from error
+
+
+def _public(url: str) -> str:
+    """A database URL without its password.
+
+    >>> _public("postgresql+psycopg://ada:secret@host/grades")
+    'postgresql+psycopg://ada:***@host/grades'
+    """
+    return re.sub(r"(://[^:/@]*):[^@/]*@", r"\1:***@", url)
 
 
 def _advice(why: str) -> str:
     """What to do about a gradebook that fails; only of one that is whole is it said that it keeps what it has."""
-    if any(word in why for word in ("locked", "readonly", "disk is full")):
+    if any(word in why for word in ("locked", "readonly", "is full", "connection", "connect")):
         return "what was graded before is kept; run the same command again once that is put right"
     if "unable to open" in why:
         return "see that you may read and write it and the folder it is in"

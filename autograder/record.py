@@ -108,9 +108,10 @@ class Ledger:
         self.book.db.rollback()  # the end of reading; nothing was written
         return {row[0]: Rows(row[1], row[2], row[3], row[4], row[5], grades[row[2]]) for row in found}
 
-    def rows(self, student: str) -> Rows | None:
-        """What was recorded of a student before this run, or in it."""
-        return self._rows.get(student)
+    def earned(self, student: str) -> bool:
+        """Whether a student has points already, from grading."""
+        rows = self._rows.get(student)
+        return rows is not None and any(entry.auto for entry in rows.grades.values())
 
     def agrees(self, student: str, points: Mapping[str, float]) -> bool:
         """Whether these points stand in the gradebook already, on time and with nothing left to do."""

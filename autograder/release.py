@@ -56,6 +56,11 @@ def notebook(cells: Iterable[Cell]) -> dict[str, Any]:
     return {"cells": [_cell(c) for c in cells], "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
 
 
+def notebook_of(cells: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """A notebook of plain cells, given as kind and source."""
+    return notebook(Cell(f"cell-{n:04d}", kind, source, {}) for n, (kind, source) in enumerate(cells))
+
+
 def _cell(cell: Cell) -> dict[str, Any]:
     metadata = {"nbgrader": cell.nbgrader} if cell.nbgrader else {}
     body = {

@@ -75,6 +75,36 @@ def grade(
         return todo.finish(len(folders))
 
 
+def grade_student(lab: Lab, course: Course, student: str, unsandboxed: bool = False, database: str = "") -> str:
+    """Grade and record one submission; the autograded notebook's text. For nbgrader's own way through submissions.
+
+    Raises AutograderError when it cannot be graded here.
+    """
+    rung = pool.official_rung(unsandboxed)
+    folder = course.at("submitted", student, lab.name)
+    with locked(course.root, f"nbgrader autograde {lab.name}"), gradebook(course, database) as book:
+        rows = open_ledger(lab, course, book)
+        task = pool.make_task(pool.make_job(lab, course, Limits(), unsandboxed, ()), folder, rung)
+        marks = known_marks(course, task) or pool.work(task)
+        _store(course, task, marks)
+        keep(rows, course, marks)
+    return marks.notebook
+
+
+def known_marks(course: Course, task: Task) -> Marks | None:
+    """The marks of an earlier run, if all that they depend on is as it was."""
+    kept = cache.load(course.root, _shelf(task), task.student, task.key)
+    try:
+        return Marks(**{**kept, "untouched": tuple(kept["untouched"])}) if kept else None
+    except (TypeError, KeyError):
+        return None
+
+
+def _store(course: Course, task: Task, marks: Marks) -> None:
+    if marks.key:
+        cache.store(course.root, _shelf(task), task.student, marks.key, dataclasses.asdict(marks))
+
+
 def _task(job: Job, folder: Path, course: Course, rung: Any) -> Task:
     """With `only`, a student never graded before is graded in full."""
     if job.only and not _earlier(course.at("autograded", folder.parent.name, job.lab.name) / RESULT):
@@ -171,11 +201,7 @@ class _Todo:
         if self._stands(task):
             self.known_before += 1
             return None
-        kept = cache.load(self.course.root, _shelf(task), task.student, task.key)
-        try:
-            found = Marks(**{**kept, "untouched": tuple(kept["untouched"])}) if kept else None
-        except (TypeError, KeyError):
-            found = None
+        found = known_marks(self.course, task)
         if found is None:
             return task
         self._keep(task, found)
@@ -201,8 +227,7 @@ class _Todo:
         if isinstance(result, Exception):
             self._fail(task, result)
             return
-        if result.key:
-            cache.store(self.course.root, _shelf(task), task.student, result.key, dataclasses.asdict(result))
+        _store(self.course, task, result)
         self._keep(task, result)
         self.graded += 1
 
@@ -261,6 +286,10 @@ def keep(rows: Ledger, course: Course, marks: Marks, only: Sequence[str] = ()) -
     """
     folder = course.at("autograded", marks.student, rows.lab)
     earlier = _earlier(folder / RESULT)
+    if marks.fault and earlier is None and rows.earned(marks.student):
+        rows.flag(marks.student)  # its files are gone, its grades are not
+        write(folder / RESULT, json.dumps(marks.result, indent=1) + "\n")
+        return marks.result
     if marks.fault and earlier:
         result = _kept_result(marks.fault, earlier)
         write(folder / RESULT, json.dumps(result, indent=1) + "\n")
