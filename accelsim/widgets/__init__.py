@@ -1,13 +1,25 @@
 """Views of values, live in JupyterLab and static in the book; they draw and hold no model.
 
 `loop_stepper(layer)` walks a small layer one MAC at a time; `tile_packer(layer, capacity)` fills a buffer with tiles;
-`pe_array(timeline or report)` plays an array of PEs.
+`pe_array(timeline or report)` plays an array of PEs; `energy_breakdown(report, ...)` says where the energy goes.
 """
 
 from accelsim.widgets.array import pe_array
+from accelsim.widgets.breakdown import energy_breakdown
 from accelsim.widgets.host import View
 from accelsim.widgets.loops import Access, Step, WidgetError, accesses, steps
 from accelsim.widgets.packing import tile_packer
 from accelsim.widgets.stepper import loop_stepper
 
-__all__ = ["Access", "Step", "View", "WidgetError", "accesses", "loop_stepper", "pe_array", "steps", "tile_packer"]
+__all__ = [
+    "Access",
+    "Step",
+    "View",
+    "WidgetError",
+    "accesses",
+    "energy_breakdown",
+    "loop_stepper",
+    "pe_array",
+    "steps",
+    "tile_packer",
+]

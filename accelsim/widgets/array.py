@@ -9,6 +9,7 @@ from typing import Any
 
 from accelsim.errors import whole
 from accelsim.report import Report, table
+from accelsim.steps import timeline
 from accelsim.timeline import STATES, Timeline
 from accelsim.widgets import figures
 from accelsim.widgets.host import View
@@ -29,8 +30,9 @@ def pe_array(
     """Play an array of PEs: what each does in each cycle, how many multiply, and what has moved so far.
 
     `value` is a `Timeline`, your own or one of `accelsim.systolic`, or a `Report`, of which the cycles `window` =
-    (first, how many) are worked out. `cycle` is the one shown first, from 1; `pe` the (row, column) whose work is
-    told in words, from 0. Live, `view.widget.cycle` and `view.widget.pe` follow the reader and may be set.
+    (first, how many) are worked out (the first 600). `cycle` is the one shown first, from 1; `pe` is the (row, column),
+    from 0, whose work is told in words. Live, `view.widget.cycle` and `view.widget.pe` follow the reader and may be
+    set.
     Raises `WidgetError` for what is neither, for a cycle or PE that is not there, and for more than 100,000 states.
 
     >>> from accelsim.timeline import Timeline, Works
@@ -58,7 +60,7 @@ def _timeline(value: Any, window: tuple[int, int] | None) -> Timeline:
     if isinstance(value, Timeline):
         return value
     if isinstance(value, Report):
-        return value.timeline() if window is None else value.timeline(*window)  # type: ignore[attr-defined]
+        return timeline(value.layer, value.arch, value.mapping, *(window or ()))
     raise WidgetError(
         f"the PE-array player draws a Timeline (accelsim.timeline, accelsim.systolic) or a Report (evaluate(...)); "
         f"got {value!r}"

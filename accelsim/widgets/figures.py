@@ -46,7 +46,7 @@ def fixed(value: float, digits: int) -> str:
 def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[object]], name: str = "") -> str:
     """A table of text cells; the first cell of a row is its heading.
 
-    >>> table("Sizes", ["", "words"], [["filter", 9]])[41:]
+    >>> table("Sizes", ["", "words"], [["filter", 9]])[40:]
     '<tr><td></td><th scope=col>words</th></tr><tr><th scope=row>filter</th><td>9</td></tr></table>'
     """
     head = "".join(f"<th scope=col>{escape(text)}</th>" if text else "<td></td>" for text in heads)
@@ -59,7 +59,7 @@ def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[object]], 
 
 def framed(table: str) -> str:
     """A table that scrolls sideways where it is too wide, by keyboard too."""
-    return f'<div class="wide-table" tabindex="0" role="region" aria-label="Table">{table}</div>'
+    return f'<div class="wide-table" tabindex="0" role="group" aria-label="Table">{table}</div>'
 
 
 def bar(parts: Sequence[tuple[int, float, str]], most: float) -> str:
@@ -69,7 +69,7 @@ def bar(parts: Sequence[tuple[int, float, str]], most: float) -> str:
     '<div class="bar" aria-hidden="true"><span class="piece f0" style="width:75.0%"><b'
     """
     pieces = "".join(
-        f'<span class="piece f{fill}" style="width:{100 * value / most}%">'
+        f'<span class="piece f{fill % 9}" style="width:{100 * value / most}%">'
         f"{f'<b>{escape(text)}</b>' if text and value / most > 0.07 else ''}</span>"
         for fill, value, text in parts
         if value > 0

@@ -74,7 +74,7 @@ function grid(name, heads = []) { // a table whose body `set` writes again
 
 function bar(parts, most) { // parts: {fill, value, text, title}; a row of patterned pieces, as long as their share of `most`
   return make("div", { class: "bar", "aria-hidden": "true" }, ...parts.filter((part) => part.value > 0).map((part) =>
-    make("span", { class: `piece f${part.fill}${part.more ?? ""}`, style: `width:${100 * part.value / most}%`, title: part.title ?? "" },
+    make("span", { class: `piece f${part.fill % 9}${part.more ?? ""}`, style: `width:${100 * part.value / most}%`, title: part.title ?? "" },
       part.text && part.value / most > 0.07 ? make("b", {}, part.text) : "")));
 }
 

@@ -76,7 +76,7 @@ function render({ model, el }) {
   const pictures = tensors.map((tensor) => {
     const words = `${tensor.shape.join(" x ") || 1}, ${tensor.words} words used`;
     const name = make("p", { class: "name" }, make("b", {}, tensor.text), ` ${words}; ${tensor.caption}`);
-    const scrolls = { class: "frame wide", tabindex: 0, role: "region", "aria-label": `Words of ${tensor.name}` };
+    const scrolls = { class: "frame wide", tabindex: 0, role: "group", "aria-label": `Words of ${tensor.name}` };
     const frame = make("div", tensor.wide ? scrolls : { class: "frame" });
     frame.innerHTML = tensor.svg;
     return make("div", { class: "tensor" }, name, frame);
@@ -90,7 +90,7 @@ function render({ model, el }) {
   const done = make("caption");
   const counters = make("table", { class: "counters" }, done, make("thead", {}, head), make("tbody", {}, ...rows));
   const steps = make("table", { class: "steps" });
-  const frame = make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Table of all MACs" }, steps);
+  const frame = make("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Table of all MACs" }, steps);
   const details = make("details", { ontoggle: () => list() }, make("summary", {}, `Table of all ${macs} MACs`), frame);
 
   const group = make("div", {

@@ -54,7 +54,7 @@ function render({ model, el }) {
     onclick: (event) => walk.move(Math.ceil(cycles * event.offsetX / strip.clientWidth)),
   }, use, cursor);
   const counted = grid("counters"), kinds = grid("kinds"), all = grid("cycles");
-  const frame = make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Table of all cycles" }, all.element);
+  const frame = make("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Table of all cycles" }, all.element);
   const details = make("details", { ontoggle: () => list() }, make("summary", {}, `Table of all ${cycles} cycles`), frame);
   const tables = counters.length ? [kinds.element, counted.element] : [kinds.element];
   const group = make("div", {

@@ -137,11 +137,11 @@ function render({ model, el }) {
       make("div", {}, ...sliders.map(({ label }) => label),
         make("div", { class: "controls" }, order.label, twice.label, wider.label)),
       make("div", {}, nest)),
-    make("div", { class: "wide-table", tabindex: 0, role: "region", "aria-label": "Words of each tensor" }, table.element),
+    make("div", { class: "wide-table", tabindex: 0, role: "group", "aria-label": "Words of each tensor" }, table.element),
     make("div", { class: "controls" }, swept.label, make("span", { class: "note" },
       "DRAM traffic in words; dot: fits, cross: does not; dashed: the least possible; the ring is where you are")), chart,
     make("details", {}, make("summary", {}, "Table of the curve"),
-      make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Table of the curve" }, curve.element)));
+      make("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Table of the curve" }, curve.element)));
   el.classList.add("accelsim-view");
   el.append(group);
 
