@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +23,7 @@ from autograder.judge import (
     parts_earned,
 )
 from autograder.lab import Lab
-from autograder.sandbox import Limits, Rung, Worker
+from autograder.sandbox import Limits, Rung, Warm, Worker
 from autograder.session import Answered, Session, run
 from autograder.student import evidence
 from autograder.submission import Submitted, as_released, copy_files, read_notebook
@@ -92,7 +93,13 @@ def marks(graded: Graded, lab: Lab, release: Mapping[str, Any], key: str = "") -
 
 
 def grade_one(
-    lab: Lab, folder: Path, course: Course, rung: Rung, limits: Limits, release: dict[str, Any] | None = None
+    lab: Lab,
+    folder: Path,
+    course: Course,
+    rung: Rung,
+    limits: Limits,
+    release: dict[str, Any] | None = None,
+    warm: Warm | None = None,
 ) -> Graded:
     """Grade the submission in `folder`; what is wrong with it becomes its `fault`, never an exception.
 
@@ -103,8 +110,13 @@ def grade_one(
         cells, changed = as_released(read_notebook(folder / f"{lab.name}.ipynb"), release or {})
     except AutograderError as error:
         return Graded(student, fault=str(error))
-    graded = grade_cells(lab, cells, student, folder, rung, limits, (course.root, lab.folder.parent))
+    graded = grade_cells(lab, cells, student, folder, rung, limits, hidden_from(lab, course), warm)
     return replace(graded, notes=(*changed, *graded.notes))
+
+
+def hidden_from(lab: Lab, course: Course) -> tuple[Path, ...]:
+    """What no submission may see: others' work and grades, and the labs with their hidden cases."""
+    return course.root, lab.folder.parent
 
 
 def grade_cells(
@@ -115,11 +127,16 @@ def grade_cells(
     rung: Rung,
     limits: Limits,
     hidden: Sequence[Path] = (),
+    warm: Warm | None = None,
 ) -> Graded:
-    """Grade a notebook given as cells, with the files of `folder` beside it; `hidden` folders stay out of its sight."""
+    """Grade a notebook given as cells, with the files of `folder` beside it; `hidden` folders stay out of its sight.
+
+    `warm` workers, where given, were started with the same rung, hidden folders and limits.
+    """
     with sandbox.scratch() as visible:
         left_out = copy_files(folder, lab.folder / "given", visible, limits)
-        session, answered = run(lab, cells, student, lambda: Worker(rung, visible, hidden, limits), limits)
+        start = functools.partial(warm.worker, visible) if warm else lambda: Worker(rung, visible, hidden, limits)
+        session, answered = run(lab, cells, student, start, limits)
     return Graded(student, answered, session, notes=(*left_out, *session.notes))
 
 

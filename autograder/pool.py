@@ -6,6 +6,7 @@ ends its judge is found out and the others are graded.
 
 from __future__ import annotations
 
+import atexit
 import functools
 import json
 import multiprocessing
@@ -28,14 +29,14 @@ from concurrent.futures import (
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from autograder import cache, grade, sandbox
 from autograder.course import Course
 from autograder.errors import AutograderError
 from autograder.grade import Marks
 from autograder.lab import Lab, load
-from autograder.sandbox import Limits, Rung
+from autograder.sandbox import Limits, Rung, Warm
 
 TRIES_ALONE = 2
 _OURS: list[bool] = []  # true in a judge that this very command started
@@ -113,9 +114,31 @@ def work(task: Task) -> Marks:
     lab, release = _lab(job.lab, job.lab_hash, job.course, job.only)
     course = Course(job.course)
     folder = course.at("submitted", task.student, lab.name)
-    graded = grade.undisturbed(lambda: grade.grade_one(lab, folder, course, rung, job.limits, release))
+    warm = _warm(rung, grade.hidden_from(lab, course), job.limits)
+    graded = grade.undisturbed(lambda: grade.grade_one(lab, folder, course, rung, job.limits, release, warm))
     changed = make_task(job, folder, rung).key != task.key  # somebody handed in while it was graded
     return grade.marks(graded, lab, release, "" if changed else task.key)
+
+
+_HERE = threading.local()  # this thread's warm workers, and what they were started with
+
+
+def _warm(*how: Any) -> Warm:
+    """This thread's warm workers, started anew when they were started for something else."""
+    if getattr(_HERE, "how", None) != how:
+        cool()
+        _HERE.how, _HERE.warm = how, Warm(*how)
+    return cast(Warm, _HERE.warm)
+
+
+def cool() -> None:
+    """End this thread's warm workers."""
+    if hasattr(_HERE, "how"):
+        _HERE.warm.drop()
+        del _HERE.how, _HERE.warm
+
+
+atexit.register(cool)
 
 
 @functools.lru_cache(maxsize=4)
@@ -169,7 +192,10 @@ def cores() -> int:
 def processes(count: int) -> Iterator[Executor]:
     """Judges in processes of their own; none outlives this one, however either ends. One judge works right here."""
     if count <= 1:
-        yield Serial()
+        try:
+            yield Serial()
+        finally:
+            cool()
         return
     context = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
     if sys.platform == "linux":
