@@ -1,16 +1,19 @@
 """One submission, run and questioned: the judge's side of the conversation with a worker.
 
-The judge decides from the lab's own list what to ask; what the notebook says only tells it when. Each item is asked
-where its graded cell stands and, unless all was right, once more at the end. A cell that ends or hangs the worker is
-left out and the notebook is run again without it.
+The judge decides from the lab's own list what to ask; what the notebook says only tells it when. All cells run first.
+Then each item is asked of a copy that was kept where its graded cell stands, and of what the notebook left at its end;
+the better counts. Every case goes once to each, whatever came of it, so a notebook learns nothing from being asked, and
+its outputs were taken before. A cell that ends or hangs the worker is left out and the notebook is run without it.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -26,8 +29,10 @@ from autograder.wire import WireError, decode, encode
 from autograder.worker import FORKLESS, not_defined
 
 Started = AbstractContextManager[Worker]
-RESTARTS, DEATHS = 3, 2
-MOST_OUTPUT = 20_000_000
+RESTARTS, DEATHS, ATTEMPTS, CELLS_SHARE = 3, 2, 4, 0.75
+MOST_OUTPUT, MOST_PIXELS = 20_000_000, 20_000_000
+BASE64 = re.compile(r"[A-Za-z0-9+/\n]{40,}={0,2}\n?")
+DRIVES = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f]|\x1b(?!\\[[0-9;]*m)")
 GIVEN_UP = "not asked"
 NOT_ASKED = "no answer: the notebook could not be run up to here"
 
@@ -67,6 +72,23 @@ class Session:
     predictions: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     output_size: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+    attempts: Counter[str] = field(default_factory=Counter)
+    given_up: set[str] = field(default_factory=set)
+    died_at: int = -1
+
+
+@dataclass(frozen=True)
+class _Clock:
+    """Until when cells may run and items may be asked; asking has time of its own, whatever the cells took."""
+
+    cells: float
+    asks: float
+
+
+def _clock(limits: Limits) -> _Clock:
+    now = time.monotonic()
+    return _Clock(now + CELLS_SHARE * limits.submission_seconds, now + limits.submission_seconds)
 
 
 def seed(lab: str, student: str) -> int:
@@ -80,11 +102,13 @@ def run(
     """Run the notebook's cells in the worker that `start` gives, ask every item, and judge the answers here."""
     number = seed(lab.name, student)
     session = Session(cells, {item.name: _asked(item.question, number) for item in lab.items})
-    deadline = time.monotonic() + limits.submission_seconds
-    for _ in range(RESTARTS + 1):
+    clock = _clock(limits)
+    for turn in range(RESTARTS + len(lab.items) + 2):
+        if turn == RESTARTS + 1:  # what comes after the last cell that ended its process is not tried
+            session.left_out.update(range(session.died_at + 1, len(cells)))
         try:
             with start() as worker:
-                _converse(session, lab, worker, limits, deadline)
+                _converse(session, lab, worker, limits, clock)
             break
         except WorkerGone as gone:
             session.notes.append(f"the notebook's process was lost: {gone}")
@@ -150,34 +174,32 @@ def _judge(item: Item, asked: Asked, outcomes: Sequence[Outcome]) -> tuple[Verdi
     return seen + verdicts(asked.cases[n:], asked.wanted[n:], outcomes[n:], *how, public=False)
 
 
-def _converse(session: Session, lab: Lab, worker: Worker, limits: Limits, deadline: float) -> None:
+def _converse(session: Session, lab: Lab, worker: Worker, limits: Limits, clock: _Clock) -> None:
+    """Run all cells first, then ask: what is asked can show in no output, and no answer is told right or wrong."""
     items = {item.name: item for item in lab.items}
-    met: set[str] = set()
+    kept: list[str] = []
     for number, cell in enumerate(session.cells):
         if cell.kind == "code" and number not in session.left_out:
-            _run_cell(session, number, worker, limits, deadline)
-        if cell.kind == "code" and cell.check in items and cell.check not in met:
-            met.add(cell.check)
-            _ask_item(session, items[cell.check], worker, limits, deadline)
+            _run_cell(session, number, worker, limits, clock)
+        if cell.kind == "code" and cell.check in items and cell.check not in kept:
+            kept.append(cell.check)
+            worker.exchange({"do": "keep", "name": cell.check}, 10)  # where none can be kept, that is found out below
     session.predictions = _predictions(worker)
+    for name in kept:
+        _ask_item(session, items[name], worker, limits, clock, name)
     for item in lab.items:
-        if _worth_asking_again(session.found.get(item.name, ())):
-            _ask_item(session, item, worker, limits, deadline)
+        _ask_item(session, item, worker, limits, clock)
 
 
-def _worth_asking_again(found: Sequence[Verdict]) -> bool:
-    """Not when all is right, nor when calls that hang or exit used up their chances."""
-    given_up = any(v.outcome.fault.startswith(GIVEN_UP) for v in found)
-    return not found or not (given_up or all(v.right for v in found))
-
-
-def _run_cell(session: Session, number: int, worker: Worker, limits: Limits, deadline: float) -> None:
-    seconds = min(limits.cell_seconds, deadline - time.monotonic())
+def _run_cell(session: Session, number: int, worker: Worker, limits: Limits, clock: _Clock) -> None:
+    seconds = min(limits.cell_seconds, clock.cells - time.monotonic())
     if seconds <= 0:
-        raise _too_long(session, limits)
+        _out_of_time(session, number, limits)
+        return
     try:
         reply = worker.exchange({"do": "run", "source": session.cells[number].source, "seconds": seconds}, seconds + 5)
     except WorkerGone as gone:
+        session.died_at = number
         session.left_out.add(number)
         session.outputs[number] = [_said(f"This cell was left out: {gone}.\n")]
         raise WorkerGone(f"{gone}, in code cell {number + 1}; it was left out and the others were run again") from gone
@@ -186,9 +208,13 @@ def _run_cell(session: Session, number: int, worker: Worker, limits: Limits, dea
     session.outputs[number] = outputs if session.output_size < MOST_OUTPUT else left_out
 
 
-def _too_long(session: Session, limits: Limits) -> WorkerGone:
-    session.left_out.update(range(len(session.cells)))
-    return WorkerGone(f"the cells ran for more than {limits.submission_seconds:g} s in all; the rest was left out")
+def _out_of_time(session: Session, number: int, limits: Limits) -> None:
+    """No time for this cell; functions that earlier ones defined are asked all the same."""
+    session.left_out.add(number)
+    session.outputs[number] = [_said("This cell was left out: the cells before it took all the time.\n")]
+    note = f"the cells ran for more than {CELLS_SHARE * limits.submission_seconds:g} s in all; the rest was left out"
+    if note not in session.notes:
+        session.notes.append(note)
 
 
 def _said(text: str) -> dict[str, Any]:
@@ -206,14 +232,41 @@ def _output(part: dict[str, Any]) -> dict[str, Any]:
     """One output with the keys that nbformat wants and no others; empty when they do not fit."""
     kind, data, lines = part.get("output_type"), part.get("data"), part.get("traceback")
     if kind == "stream" and part.get("name") in ("stdout", "stderr"):
-        return {"output_type": "stream", "name": part["name"], "text": str(part.get("text", ""))}
+        return {"output_type": "stream", "name": part["name"], "text": _clean(part.get("text", ""))}
     if kind == "error" and isinstance(lines, list):
-        names = {key: str(part.get(key, "")) for key in ("ename", "evalue")}
-        return {"output_type": "error", **names, "traceback": [str(line) for line in lines]}
+        names = {key: _clean(part.get(key, "")) for key in ("ename", "evalue")}
+        return {"output_type": "error", **names, "traceback": [_clean(line) for line in lines]}
     if kind == "display_data" and isinstance(data, dict):
-        shown = {mime: text for mime, text in data.items() if isinstance(text, str)}
-        return {"output_type": "display_data", "data": shown, "metadata": {}}
+        shown = {mime: text for mime, text in data.items() if isinstance(text, str) and _harmless(mime, text)}
+        return {"output_type": "display_data", "data": {m: _clean(t) for m, t in shown.items()}, "metadata": {}}
     return {}
+
+
+def _clean(text: Any) -> str:
+    """Text that can be written to a file and drives no terminal; colours of tracebacks are kept."""
+    escaped = str(text).encode("utf-8", "replace").decode()
+    return DRIVES.sub("?", escaped)
+
+
+def _harmless(mime: str, text: str) -> bool:
+    """Whether a page of formgrader may show it: plain text, or a picture that is one and is not huge.
+
+    HTML, JavaScript, SVG and the like would run there with the rights of the person who grades.
+    """
+    return mime == "text/plain" or (mime == "image/png" and _is_picture(text))
+
+
+def _is_picture(text: str) -> bool:
+    """Whether this is a PNG in base64, of at most MOST_PIXELS.
+
+    >>> _is_picture('" onerror="alert(1)')
+    False
+    """
+    if not BASE64.fullmatch(text):
+        return False
+    head = base64.b64decode(text[:44].replace("\n", "")[:40])
+    width, height = int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")
+    return head[:8] == b"\x89PNG\r\n\x1a\n" and 0 < width * height <= MOST_PIXELS
 
 
 def _predictions(worker: Worker) -> dict[str, Any]:
@@ -222,26 +275,43 @@ def _predictions(worker: Worker) -> dict[str, Any]:
     return {k: v for k, v in made.items() if isinstance(v, int | float)} if isinstance(made, dict) else {}
 
 
-def _ask_item(session: Session, item: Item, worker: Worker, limits: Limits, deadline: float) -> None:
-    """Ask one item and keep the better of this and an earlier answer."""
-    asked, outcomes = session.asked[item.name], []
+def _ask_item(session: Session, item: Item, worker: Worker, limits: Limits, clock: _Clock, kept: str = "") -> None:
+    """Ask one item, of the copy kept where its graded cell stands or of what is there now; keep the better answers.
+
+    Nothing that the notebook can see depends on whether an answer was right: every item is asked of both. Two things
+    end the asking, and the notebook caused both: calls that end or hang their process, and a process lost.
+    """
+    if session.attempts[item.name] >= ATTEMPTS or item.name in session.given_up:
+        return
+    session.attempts[item.name] += 1
+    asked, outcomes, start = session.asked[item.name], [], time.monotonic()
     try:
-        for outcome in _outcomes(item.question.function, asked.cases, worker, limits, deadline):
+        for outcome in _outcomes(_Copy(worker, kept), item.question.function, asked.cases, limits, clock):
             outcomes.append(outcome)
+    except _NoCopy:
+        pass
+    except WorkerGone:
+        session.given_up.add(item.name)
+        raise
     finally:
+        session.seconds[item.name] = session.seconds.get(item.name, 0.0) + time.monotonic() - start
         missing = [Outcome(fault="no answer: the process was lost")] * (len(asked.cases) - len(outcomes))
-        judged = _judge(item, asked, [*outcomes, *missing])
-        before = session.found.get(item.name)
-        if before is None or share(judged, True) > share(before, True):
-            session.found[item.name] = judged
+        if outcomes or not kept:
+            _keep_better(session, item, [*outcomes, *missing])
 
 
-def _outcomes(
-    function: str, cases: Sequence[Case], worker: Worker, limits: Limits, deadline: float
-) -> Iterator[Outcome]:
-    copy, deaths = _Copy(worker), 0
+def _keep_better(session: Session, item: Item, outcomes: Sequence[Outcome]) -> None:
+    if any(o.fault.startswith(GIVEN_UP) for o in outcomes):
+        session.given_up.add(item.name)
+    judged, before = _judge(item, session.asked[item.name], outcomes), session.found.get(item.name)
+    if before is None or share(judged, True) > share(before, True):
+        session.found[item.name] = judged
+
+
+def _outcomes(copy: _Copy, function: str, cases: Sequence[Case], limits: Limits, clock: _Clock) -> Iterator[Outcome]:
+    deaths = 0
     for case in cases:
-        left = min(limits.case_seconds, deadline - time.monotonic())
+        left = min(limits.case_seconds, clock.asks - time.monotonic())
         if deaths >= DEATHS or left <= 0:
             why = "ended or hung its process twice" if deaths >= DEATHS else "had no time left"
             yield Outcome(fault=f"{GIVEN_UP}: {function}() {why}")
@@ -252,18 +322,23 @@ def _outcomes(
     copy.close()
 
 
+class _NoCopy(Exception):
+    """The notebook has ended what should have been asked."""
+
+
 class _Copy:
     """A forked copy of the worker that answers one item's cases; made anew when a case ends it."""
 
-    def __init__(self, worker: Worker) -> None:
-        self.worker, self.open, self.forkless = worker, False, False
+    def __init__(self, worker: Worker, kept: str) -> None:
+        self.worker, self.kept, self.open, self.forkless = worker, kept, False, False
 
     def ask(self, function: str, case: Case, seconds: float) -> Outcome:
         if not self.open:
-            reply = self._send({"do": "open"}, 10)
-            self.open, self.forkless = True, reply.get("closed") == FORKLESS
+            reply = self._send({"do": "open", "of": self.kept}, 10)
+            self.open, self.forkless = True, reply.get("closed") == FORKLESS and not self.kept
             if not self.forkless and "opened" not in reply:
-                raise WorkerGone("its copy ended before it was asked")
+                self.open = False
+                raise _NoCopy
         message = {"do": "ask", "function": function, "args": encode(case.args), "seconds": seconds}
         return self._outcome(self._send(message, seconds + 5), function, seconds)
 

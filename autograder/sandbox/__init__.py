@@ -59,8 +59,13 @@ def holds(rung: Rung) -> str:
 @functools.cache
 def missing() -> str:
     """Why no rung holds that official grading takes, and what to install; empty when one does."""
-    reasons = [holds(rung) for rung in RUNGS if rung.official]
-    return "" if "" in reasons else "\n  ".join(reasons)
+    reasons = []
+    for rung in RUNGS:
+        if rung.official:
+            reasons.append(holds(rung))
+            if not reasons[-1]:
+                return ""
+    return "\n  ".join(reasons)
 
 
 def best() -> Rung:

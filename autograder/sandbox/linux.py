@@ -100,7 +100,8 @@ def children(pid: int) -> list[int]:
 
 def tree(pid: int) -> list[int]:
     """A process and all that descend from it."""
-    found, todo = [], [pid]
+    found: list[int] = []
+    todo = [pid]
     while todo and len(found) < 10_000:
         found.append(todo.pop())
         todo += children(found[-1])

@@ -92,11 +92,11 @@ class _Server:
 
     def _start(self, command: list[str]) -> None:
         own = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="autograder-"))
-        self._noise = self._stack.enter_context(tempfile.TemporaryFile())
+        self._noise = self._stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
         ours, theirs = socket.socketpair() if self.rung.warm else (None, None)
         self.process = subprocess.Popen(
             command,
-            stdin=theirs or subprocess.PIPE,
+            stdin=theirs.fileno() if theirs else subprocess.PIPE,
             stdout=subprocess.DEVNULL if self.rung.warm else subprocess.PIPE,
             stderr=self._noise,
             cwd=own,
