@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,11 @@ from autograder.judge import (
     parts_earned,
 )
 from autograder.lab import Lab
+from autograder.repair import Repair, handed_in
 from autograder.sandbox import Limits, Rung, Warm, Worker
 from autograder.session import Answered, Session, run
 from autograder.student import evidence
-from autograder.submission import Submitted, as_released, copy_files, read_notebook
+from autograder.submission import Submitted, copy_files
 
 RESULT = "result.json"
 ATTENTION = 1
@@ -35,13 +37,16 @@ DISTURBED = ("process was lost", "signal SIGKILL")
 
 @dataclass(frozen=True)
 class Graded:
-    """One student's submission after grading; `fault` says why it could not be run."""
+    """One student's submission after grading; `fault` says why it could not be run, `repairs` what was put right."""
 
     student: str
     answered: tuple[Answered, ...] = ()
     session: Session | None = None
     fault: str = ""
     notes: tuple[str, ...] = ()
+    repairs: tuple[Repair, ...] = ()
+    rung: str = ""
+    seconds: float = 0.0
 
     @property
     def points(self) -> float:
@@ -103,15 +108,15 @@ def grade_one(
 ) -> Graded:
     """Grade the submission in `folder`; what is wrong with it becomes its `fault`, never an exception.
 
-    Locked cells count as they stand in `release` (the released cells by grade_id).
+    What students do by accident is put right first, by `release` (the released cells by grade_id).
     """
-    student = folder.parent.name
+    student, start = folder.parent.name, time.monotonic()
     try:
-        cells, changed = as_released(read_notebook(folder / f"{lab.name}.ipynb"), release or {})
+        handed = handed_in(folder, lab.name, release or {})
     except AutograderError as error:
-        return Graded(student, fault=str(error))
-    graded = grade_cells(lab, cells, student, folder, rung, limits, hidden_from(lab, course), warm)
-    return replace(graded, notes=(*changed, *graded.notes))
+        return Graded(student, fault=str(error), rung=rung.name)
+    graded = grade_cells(lab, handed.cells, student, folder, rung, limits, hidden_from(lab, course), warm)
+    return replace(graded, repairs=handed.repairs, rung=rung.name, seconds=time.monotonic() - start)
 
 
 def hidden_from(lab: Lab, course: Course) -> tuple[Path, ...]:
@@ -215,13 +220,16 @@ def result(graded: Graded, lab: Lab) -> dict[str, Any]:
         "graded": datetime.now(UTC).isoformat(timespec="seconds"),
         "fault": graded.fault,
         "notes": list(graded.notes),
+        "repairs": [asdict(repair) for repair in graded.repairs],
+        "rung": graded.rung,
+        "seconds": round(graded.seconds, 3),
         "points": graded.points,
         "of": sum(item.points for item in lab.items),
-        "items": [_item(answered) for answered in graded.answered],
+        "items": [_item(answered, graded.session) for answered in graded.answered],
     }
 
 
-def _item(answered: Answered) -> dict[str, Any]:
+def _item(answered: Answered, session: Session | None) -> dict[str, Any]:
     item, judged = answered.item, answered.judged
     public = [v for v in judged if v.public]
     wrong = next((v for v in public if v.difference), None)
@@ -233,6 +241,7 @@ def _item(answered: Answered) -> dict[str, Any]:
         "of": item.points,
         "parts": _parts(answered),
         "predicted": answered.predicted,
+        "seconds": round(session.seconds.get(item.name, 0.0), 3) if session else 0.0,
         "public": [sum(v.right for v in public), len(public)],
         "evidence": [list(line) for line in evidence(item.question, wrong)] if wrong else [],
         "fails_for": [] if wrong else _failing_kinds([v for v in judged if not v.right]),

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from accelsim.errors import suggest
-from autograder import cache, pool
+from autograder import audit, cache, pool
 from autograder.course import Course, config, gradebook, write
 from autograder.errors import AutograderError, printable
 from autograder.grade import ATTENTION, RESULT, Marks, show_points
@@ -242,9 +242,11 @@ class _Todo:
         self._tell(task.student, keep(self.rows, self.course, marks, task.job.only))
 
     def _tell(self, student: str, result: dict[str, Any]) -> None:
-        lines = [result["fault"], *result["notes"]] if result["fault"] else list(result["notes"])
-        self.attention += bool(lines)
-        needs = "  NEEDS ATTENTION" if lines else ""
+        repairs = result.get("repairs", [])
+        lines = [*filter(None, [result["fault"]]), *result["notes"], *(repair["says"] for repair in repairs)]
+        look = bool(result["fault"] or result["notes"] or any(repair["look"] for repair in repairs))
+        self.attention += look
+        needs = "  NEEDS ATTENTION" if look else ""
         say([f"{student:24} {result['points']:g} of {result['of']:g}{needs}", *(f"    {line}" for line in lines)])
 
     def finish(self, total: int) -> int:
@@ -292,11 +294,13 @@ def keep(rows: Ledger, course: Course, marks: Marks, only: Sequence[str] = ()) -
         return marks.result
     if marks.fault and earlier:
         result = _kept_result(marks.fault, earlier)
+        audit.note(course.root, "kept", {**result, "fault": marks.fault}, earlier["points"])
         write(folder / RESULT, json.dumps(result, indent=1) + "\n")
         rows.flag(marks.student)
         return result | {"fault": marks.fault, "notes": [_from_before(earlier)]}
     when = handed_in_at(course.at("submitted", marks.student, rows.lab))
     result = _merged(marks.result, earlier, only) if only and earlier else marks.result
+    audit.note(course.root, "regraded" if earlier else "graded", result, earlier["points"] if earlier else None)
     notebook = _noted(folder / f"{rows.lab}.ipynb", marks) if only and earlier else marks.notebook
     if notebook:
         write(folder / f"{rows.lab}.ipynb", notebook)
