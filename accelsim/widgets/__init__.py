@@ -1,11 +1,13 @@
 """Views of values, live in JupyterLab and static in the book; they draw and hold no model.
 
 `loop_stepper(layer)` walks a small layer one MAC at a time; `tile_packer(layer, capacity)` fills a buffer with tiles;
-`pe_array(timeline or report)` plays an array of PEs; `energy_breakdown(report, ...)` says where the energy goes.
+`pe_array(timeline or report)` plays an array of PEs; `energy_breakdown(report, ...)` says where the energy goes;
+`metric_desk()` judges made-up systems by what is asked of them.
 """
 
 from accelsim.widgets.array import pe_array
 from accelsim.widgets.breakdown import energy_breakdown
+from accelsim.widgets.desk import metric_desk
 from accelsim.widgets.host import View
 from accelsim.widgets.loops import Access, Step, WidgetError, accesses, steps
 from accelsim.widgets.packing import tile_packer
@@ -19,6 +21,7 @@ __all__ = [
     "accesses",
     "energy_breakdown",
     "loop_stepper",
+    "metric_desk",
     "pe_array",
     "steps",
     "tile_packer",
