@@ -50,6 +50,7 @@ class Caps:
 
 
 CAPS = Caps()
+MOST_MARKS = 1_500_000
 PLAIN = "numbers, text, True, False, None, lists, tuples, dicts with text keys and numeric NumPy arrays"
 
 
@@ -255,15 +256,33 @@ def pack(message: Any, caps: Caps = CAPS) -> bytes:
 
 
 def unpack(text: bytes) -> Any:
-    """The message in a frame's JSON text; NaN and Infinity literals are refused.
+    """The message in a frame's JSON text; NaN and Infinity literals and a key given twice are refused.
+
+    What is small as text can be large as values: the marks between values are counted before any is made.
 
     >>> unpack(b'[1]')
     [1]
+    >>> unpack(b'{"a": 1, "a": 2}')
+    Traceback (most recent call last):
+    autograder.wire.WireError: the key 'a' twice in one object
     """
+    if (marks := sum(text.count(mark) for mark in (b",", b"[", b"{"))) > MOST_MARKS:
+        raise WireError(f"a message with {marks} commas and brackets; at most {MOST_MARKS} are allowed")
     try:
-        return json.loads(text, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
+        return json.loads(text, parse_constant=_no_constant, object_pairs_hook=_object)
+    except WireError:
+        raise
+    except (ValueError, RecursionError, MemoryError) as error:
         raise WireError(f"a message that is not JSON: {str(error)[:100]}") from error
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in made if keys.count(key) > 1)
+        raise WireError(f"the key {twice[:50]!r} twice in one object")
+    return made
 
 
 def _no_constant(name: str) -> None:

@@ -169,3 +169,22 @@ def test_a_frame_is_read_whole_or_not_at_all():
     assert {"do": "ask"} == read_frame(io.BytesIO(frame))
     assert read_frame(io.BytesIO(b"")) is None
     assert read_frame(io.BytesIO(frame[:3])) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b'{"n": 1, "n": 2}', "the key 'n' twice"),
+        (b"[" * 2_000_000, "commas and brackets"),
+        (b"[" * 200_000 + b"]" * 200_000, "not JSON"),
+        (b"[" + b"1," * 2_000_000 + b"1]", "commas and brackets"),
+        (b"9" * 100_000, "not JSON"),
+        (b"[NaN]", "NaN"),
+        (b"[-Infinity]", "-Infinity"),
+        (b"\xff\xfe", "not JSON"),
+    ],
+    ids=["key-twice", "brackets", "deep", "commas", "digits", "nan", "infinity", "no-text"],
+)
+def test_a_message_made_to_hurt_its_reader_is_refused(text, said):
+    with pytest.raises(WireError, match=said):
+        unpack(text)
