@@ -1,7 +1,7 @@
 """A picture of an array over time: what each PE does in each cycle, and what moves, as plain data.
 
 The same value comes from a loop nest (`accelsim.evaluate(...).timeline()`) and from a systolic array
-(`accelsim.systolic.run(...).timeline()`). A widget draws it, a test counts it, and nobody computes in it.
+(`accelsim.systolic.timeline(...)`). A widget draws it, a test counts it, and nobody computes in it.
 
 >>> works = Works(("M", "K"), when=((0, 0), (0, 1)), where=((0, 0), (1, 0)),
 ...               words={"filter": (((0, 1),), ((1, 1),)), "ifmap": (((1, 1),),), "ofmap": (((0, 1),),)})
