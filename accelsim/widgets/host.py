@@ -12,6 +12,7 @@ import hashlib
 import importlib.util
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.resources import files
@@ -24,7 +25,7 @@ class View:
 
     `module` names `<module>.js` and `<module>.css` in this package. `data` never changes; `state` holds
     what the reader changes, by name. `figure` is the HTML shown where no script runs, `text` the same for a
-    terminal or a PDF.
+    terminal or a PDF. Live, `replies` makes the state `answer` of each new state `asked`.
     """
 
     module: str
@@ -32,6 +33,7 @@ class View:
     state: dict[str, Any] = field(default_factory=dict)
     figure: str = ""
     text: str = ""
+    replies: Callable[[str], dict[str, Any]] | None = None
 
     @cached_property
     def widget(self) -> Any:
@@ -89,4 +91,7 @@ def _live(view: View) -> Any:
 
     traits = {name: traitlets.Any(value).tag(sync=True) for name, value in view.state.items()}
     body = {"_esm": script(view.module), "_css": style(view.module), "data": traitlets.Dict().tag(sync=True)}
-    return type("LiveView", (anywidget.AnyWidget,), body | traits)(data=view.data)
+    live = type("LiveView", (anywidget.AnyWidget,), body | traits)(data=view.data)
+    if replies := view.replies:
+        live.observe(lambda change: live.set_trait("answer", replies(change["new"])), "asked")
+    return live

@@ -129,20 +129,20 @@ function change(model, name, value) {
   model.save_changes();
 }
 
-// Play, step and scrub the state `name` from 1 to `count`. `rest` is called when the reader or the play stops at a place.
+// Play, step and scrub the state `name` from 1 to `count()`. `rest` is called when the reader or the play stops at a place.
 function player({ model, name, count, word, rest }) {
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
   let timer = null;
-  const at = () => clamp(model.get(name), 1, count);
+  const at = () => clamp(model.get(name), 1, count());
   const play = make("button", { type: "button", class: "play", onclick: () => (timer ? pause() : start()) }, "Play");
   const back = make("button", { type: "button", onclick: () => move(at() - 1) }, "Step back");
   const forward = make("button", { type: "button", onclick: () => move(at() + 1) }, "Step forward");
-  const slider = make("input", { type: "range", min: 1, max: count, oninput: () => move(Number(slider.value)) });
+  const slider = make("input", { type: "range", min: 1, max: count(), oninput: () => move(Number(slider.value)) });
   const speed = choice("Speed", SPEEDS.map((rate) => [rate, `${rate} a second`]), () => { if (timer) start(); });
   speed.select.value = calm ? 1 : 4;
 
   function go(number) {
-    model.set(name, clamp(number, 1, count));
+    model.set(name, clamp(number, 1, count()));
     if (!timer) model.save_changes();
   }
   function move(number) { // by hand: playing stops
@@ -151,8 +151,8 @@ function player({ model, name, count, word, rest }) {
   }
   function start() {
     clearInterval(timer);
-    if (at() === count) go(1);
-    timer = setInterval(() => (at() < count ? go(at() + 1) : pause()), 1000 / Number(speed.select.value));
+    if (at() === count()) go(1);
+    timer = setInterval(() => (at() < count() ? go(at() + 1) : pause()), 1000 / Number(speed.select.value));
     play.textContent = "Pause";
   }
   function pause() {
@@ -166,7 +166,7 @@ function player({ model, name, count, word, rest }) {
     const own = event.target.closest("select, details, .frame, input:not([type=range])"), button = event.target.closest("button");
     const slides = event.target.closest("input[type=range]") && event.target !== slider;
     if (own || slides || event.ctrlKey || event.metaKey || event.altKey || (button && event.key === " ")) return;
-    const moves = { ArrowRight: at() + 1, ArrowLeft: at() - 1, Home: 1, End: count };
+    const moves = { ArrowRight: at() + 1, ArrowLeft: at() - 1, Home: 1, End: count() };
     if (event.key in moves) move(moves[event.key]);
     else if (event.key === " ") timer ? pause() : start();
     else return;
@@ -174,10 +174,11 @@ function player({ model, name, count, word, rest }) {
     event.stopPropagation();
   }
   function show() {
+    slider.max = count();
     slider.value = at();
-    slider.setAttribute("aria-valuetext", `${word} ${at()} of ${count}`);
+    slider.setAttribute("aria-valuetext", `${word} ${at()} of ${count()}`);
     back.setAttribute("aria-disabled", at() === 1); // not `disabled`, which would drop the focus
-    forward.setAttribute("aria-disabled", at() === count);
+    forward.setAttribute("aria-disabled", at() === count());
     if (!timer) rest();
   }
   const buttons = [play, back, forward, make("label", { class: "scrub" }, `${word} `, slider)];

@@ -66,7 +66,7 @@ function render({ model, el }) {
 
   // --- the controls
   const spoken = announcer(() => now.textContent);
-  const walk = player({ model, name: "step", count: macs, word: "MAC", rest: spoken.say });
+  const walk = player({ model, name: "step", count: () => macs, word: "MAC", rest: spoken.say });
   const named = [...orders].map(([text, { name }]) => [text, `${text} (${name})`]);
   const { select, label } = choice("Loop order", named, (text) => change(model, "order", text));
 

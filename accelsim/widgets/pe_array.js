@@ -36,7 +36,7 @@ function render({ model, el }) {
   // --- the controls
   const say = make("p", { class: "say" }), chosen = make("p", { class: "chosen" });
   const spoken = announcer(() => `${say.textContent} ${chosen.textContent}`);
-  const walk = player({ model, name: "cycle", count: cycles, word: "Cycle", rest: spoken.say });
+  const walk = player({ model, name: "cycle", count: () => cycles, word: "Cycle", rest: spoken.say });
   const numbers = (count) => Array.from({ length: count }, (_, i) => [i, i]);
   const row = choice("PE row", numbers(tall), (value) => change(model, "pe", [Number(value), place()[1]]));
   const column = choice("column", numbers(wide), (value) => change(model, "pe", [place()[0], Number(value)]));
