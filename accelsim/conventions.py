@@ -3,7 +3,14 @@
 The same loops on the same machine get different counts in different tools, and no tool is wrong: each has its own
 answer to small questions such as whether the first sum is read before it is written. Here every such question is a
 field of `Convention`; `recount` restates the counts of a mapping under any of them. Under a preset the counts are
-those of that tool, word for word.
+those of that tool, word for word:
+
+* "zigzag" and "accelforge": on every mapping of whole tiles that was run in both, random loop orders, spatial loops,
+  bypasses, strides and dilations included. ZigZag knows no axis of three dimensions; AccelForge cannot write a mapping
+  in which a tensor stays while a loop over time steps that has the dimension of a spatial loop further in. With
+  imperfect factors ZigZag refuses and AccelForge counts average tiles; both presets pad instead.
+* "timeloop": on the 36 known rows, which have two levels and no spatial loop. What its exact path does with more of
+  either was not measured.
 
 >>> layer, arch, mappings = spilling()
 >>> for tool in PRESETS:
