@@ -49,8 +49,8 @@ def timeline(layer: Layer, arch: Arch, mapping: Mapping, first: int = 0, cycles:
         )
     steps = _Steps(flow)
     shown = min(cycles, total - first)
-    befores: list[At | None] = [None] if first == 0 else []
-    ats = [*befores, *islice(steps.positions(max(first - 1, 0)), shown + 1 + (first > 0))]
+    start: list[At | None] = [None] if first == 0 else []
+    ats = [*start, *islice(steps.positions(max(first - 1, 0)), shown + 1 + (first > 0))]
     ats += [None] if first + shown == total else []
     windows = [(ats[i - 1], at, ats[i + 1]) for i, at in enumerate(ats[1:-1], 1) if at is not None]
     moved = [steps.traffic(*around) for around in windows]

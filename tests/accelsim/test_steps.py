@@ -15,7 +15,7 @@ from accelsim.trace import _Machine, example
 from tests.accelsim.cases import cases
 
 # A longer run: ACCELSIM_CASES=20000 python -m pytest tests/accelsim/test_steps.py
-CASES = int(os.environ.get("ACCELSIM_CASES", 400))
+CASES = int(os.environ.get("ACCELSIM_CASES", 60))
 
 
 def many(examples):
@@ -25,8 +25,25 @@ def many(examples):
 class Watched(_Machine):
     """The slow machine with its counters noted after every drain, where one step ends and the next begins."""
 
+    def held_by_each(self, output):
+        """The points that each instance of a level of its own holds now, operands or sums."""
+        names = [t.name for t in self.layer.tensors if t.output == output]
+        wide = [at for at, level in enumerate(self.arch.levels) if level.copies > 1]
+        first = max([1, *(at + 1 for at in wide)])
+        own = [key for key in self.held if key[1] in names and key[0] >= first]
+        return {(*key, where): set(points) for key in own for where, points in self.held[key].items()}
+
+    def fill(self, changed):
+        before = self.held_by_each(output=False)
+        super().fill(changed)
+        now = self.held_by_each(output=False)
+        self.__dict__.setdefault("arrived", []).append({key[2] for key in now if now[key] - before[key]})
+
     def drain(self, changed):
+        before = self.held_by_each(output=True)
         super().drain(changed)
+        now = self.held_by_each(output=True)
+        self.__dict__.setdefault("left", []).append({key[2] for key in now if before[key] - now[key]})
         noted = Counter()
         for what, counts in (("reads", self.reads), ("writes", self.writes)):
             for (level, tensor), words in counts.items():
@@ -69,6 +86,31 @@ def test_the_pes_that_multiply_and_their_operands_are_the_slow_machines(case):
                 told[cycle, tuple(line.works.operands(cycle, pe).items())] += 1
     assert Counter((mac.step, mac.operands) for mac in machine.macs) == told
     assert machine.busy(len(case[1].levels)) == line.active
+
+
+def place(machine, where):
+    """The PE with those spatial indices: x and y each count up from the innermost loop, as the arrays are full."""
+    at = {"x": 0, "y": 0}
+    size = {"x": 1, "y": 1}
+    for index, p in zip(where, machine.space, strict=True):
+        at[p.loop.axis] = at[p.loop.axis] * p.loop.bound + index
+        size[p.loop.axis] *= p.loop.bound
+    return at["y"] * size["x"] + at["x"]
+
+
+@many(CASES)
+@given(cases())
+def test_letters_say_where_the_slow_machine_multiplies_and_where_words_arrive_or_leave(case):
+    machine, steps = slow(case)
+    line = timeline(*case, cycles=len(steps))
+    macs = {(mac.step, place(machine, mac.pe)) for mac in machine.macs}
+    for step, states in enumerate(line.states):
+        arrived = {place(machine, where) for where in machine.arrived[step]}
+        left = {place(machine, where) for where in machine.left[step + 1]}
+        for pe, letter in enumerate(states):
+            loads, drains, mac = pe in arrived, pe in left, (step, pe) in macs
+            idle = "f" if loads else "d" if drains else "."
+            assert (("b" if loads or drains else "m") if mac else idle) == letter, f"{step} {pe}\n{case}"
 
 
 @many(CASES)

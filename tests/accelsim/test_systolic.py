@@ -32,7 +32,7 @@ from accelsim.trace import example, reference
 from tests.accelsim.cases import layers
 
 # A longer run: ACCELSIM_CASES=20000 python -m pytest tests/accelsim/test_systolic.py
-CASES = int(os.environ.get("ACCELSIM_CASES", 200))
+CASES = int(os.environ.get("ACCELSIM_CASES", 60))
 SMALL = st.integers(1, 5)
 
 
