@@ -5,7 +5,7 @@ import pytest
 from accelsim.errors import AccelsimError
 from accelsim.timeline import Timeline, Works
 from accelsim.widgets import pe_array
-from tests.browser import page, violations
+from tests.browser import page
 from tests.widgets.arrays import expected, shown, skewed
 
 LINE = skewed()
@@ -65,21 +65,6 @@ def test_the_strip_is_the_utilization_of_every_cycle(site, browser):
         scripted = tab.evaluate(numbers)
         tab.evaluate("html => { document.querySelector('.stage').innerHTML = html }", pe_array(LINE).figure)
         assert tab.evaluate(numbers) == pytest.approx(scripted, abs=1e-3)
-
-
-@pytest.mark.browser
-@pytest.mark.parametrize(
-    "theme", ["", ' data-theme="dark" style="background:#14181d;color:#fff"'], ids=["light", "dark"]
-)
-def test_the_view_and_its_figure_pass_axe_and_fit_a_phone(site, browser, theme):
-    view = pe_array(LINE)
-    with page(browser=browser, width=375) as tab:
-        tab.goto(site(view, theme=theme))
-        tab.click("summary")
-        assert violations(tab) == []
-        assert tab.evaluate("document.documentElement.scrollWidth") <= 375
-        tab.evaluate("html => { document.querySelector('.stage').innerHTML = html }", view.figure)
-        assert violations(tab) == []
 
 
 def test_what_cannot_be_played_is_refused():

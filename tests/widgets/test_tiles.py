@@ -7,7 +7,7 @@ import pytest
 from accelsim import conv
 from accelsim.errors import AccelsimError
 from accelsim.widgets import tile_packer
-from tests.browser import page, violations
+from tests.browser import page
 from tests.widgets.packing import CAPACITY, CONV3, LAYERS, expected, packing, shown, states
 
 named = pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: layer.name)
@@ -65,22 +65,3 @@ def test_the_sliders_answer_the_keyboard_and_the_overflow_is_said(site, browser)
         slider.press("End")
         assert "It does not fit: " in tab.text_content(".say")
         tab.wait_for_function("document.querySelector('.spoken').textContent.includes('too many')")
-
-
-@pytest.mark.browser
-@pytest.mark.parametrize(
-    "theme", ["", ' data-theme="dark" style="background:#14181d;color:#fff"'], ids=["light", "dark"]
-)
-def test_the_view_and_its_figure_pass_axe(site, browser, theme):
-    view = tile_packer(CONV3, CAPACITY, {"M": 16, "C": 16, "P": 7})
-    with page(browser=browser, width=375) as tab:
-        tab.goto(site(view, theme=theme))
-        tab.click("summary")
-        assert violations(tab) == []
-        assert tab.evaluate("document.documentElement.scrollWidth") <= 375
-        tab.evaluate("html => { document.querySelector('.stage').innerHTML = html }", view.figure)
-        assert violations(tab) == []
-
-
-def test_the_view_stays_under_200_kilobytes():
-    assert len(tile_packer(CONV3, CAPACITY).html) < 60_000

@@ -77,3 +77,14 @@ WALK = """([loops, keys]) => {
 def shown(tab, loops):
     """What the page shows for every MAC of one order, read back from what is drawn."""
     return tab.evaluate(WALK, [" ".join(loops), ["now", "distinct", "reuses", "changes", "keep", "peak"]])
+
+
+# Runs in the page: notes for each key the time until the first frame painted after it, in ms.
+MEASURE = """() => {
+  window.times = [];
+  addEventListener('keydown', (event) => requestAnimationFrame(() => {
+    const channel = new MessageChannel();
+    channel.port1.onmessage = () => window.times.push(performance.now() - event.timeStamp);
+    channel.port2.postMessage(0);
+  }), true);
+}"""
