@@ -26,6 +26,7 @@ from autograder.submission import Notebook, Submitted, notebooks_in, read_file
 ALIKE, MOST_CANDIDATES, MOST_COMPARED, MOST_FREE = 0.6, 10, 4000, 300
 PREDICTED = re.compile(r"""^[^#\n]*\bpredict\(\s*["'](\w+)["']\s*,\s*(?!None\b)[^\s)]""", re.MULTILINE)
 
+GUESS = re.compile(r"""predict\(\s*["']\w+["']\s*,\s*[-+.\w]+\s*\)[ \t]*(#[^\n]*)?""")
 EMPTIED = "# The function of this cell is written in another cell."
 
 
@@ -77,6 +78,11 @@ class Known:
     def defines(self) -> frozenset[str]:
         """The names that this cell defines."""
         return defined(self.source)
+
+    @cached_property
+    def binds(self) -> frozenset[str]:
+        """The names that other cells have from this one."""
+        return bound(self.source)
 
     def same(self, cell: Submitted) -> bool:
         """Whether a cell reads as released, blanks at the ends of lines aside."""
@@ -220,12 +226,15 @@ def _find(bench: _Bench) -> None:
         for known, place in _matches(bench, sign):
             bench.cells[place] = replace(bench.cells[place], grade_id=known.name)
             found.append(known)
+    for place in bench.free():  # a blank copy without its mark would undo the answer above it
+        stub = next((k for k in bench.known if k.answer and k.defines and k.same(bench.cells[place])), None)
+        bench.cells[place] = replace(bench.cells[place], grade_id=stub.name if stub else bench.cells[place].grade_id)
     if found:
         names = _listed([known.name for known in sorted(found, key=bench.known.index)])
-        cells = "cell had" if len(found) == 1 else "cells had"
-        said = f"{len(found)} {cells} lost the mark that tells which one it is ({names}); found again by what it says."
-        guessed = any(known.answer and known.kind != "code" for known in found)
-        bench.say("unmarked", said if len(found) == 1 else said.replace("what it says", "what they say"), guessed)
+        said = f"{len(found)} cells had lost the marks that tell which is which ({names}); their text showed it."
+        if len(found) == 1:
+            said = f"The cell {names} had lost the mark that tells which one it is; its text showed it."
+        bench.say("unmarked", said, any(known.answer and known.kind != "code" for known in found))
 
 
 def _matches(bench: _Bench, sign: Callable[[_Bench, Known, int], float]) -> Iterator[tuple[Known, int]]:
@@ -388,6 +397,10 @@ def _retype(bench: _Bench) -> None:
                 bench.cells[place] = replace(cell, kind=known.kind)
                 was, used = _TYPES[cell.kind], "run as code" if known.kind == "code" else "read as text"
                 bench.say("retyped", f"The cell {known.name} had become a cell of {was}; it was {used}.")
+    for place, cell in enumerate(bench.cells):
+        if cell.kind != "code" and GUESS.fullmatch(cell.source.strip()):
+            bench.cells[place] = replace(cell, kind="code")
+            bench.say("retyped", "A cell with a prediction had become a cell of text; it was run as code.")
 
 
 def _relock(bench: _Bench) -> None:
@@ -415,11 +428,20 @@ def _move_up(bench: _Bench) -> None:
     """Locked code that others may need, such as imports, runs no later than the task has it."""
     for known in bench.known:
         for place in bench.at(known) if known.setup else ():
-            _, first = _between(bench, known, ("code",))
+            first = _needed_at(bench, known)
             if first < place:
                 bench.cells.insert(first, bench.cells.pop(place))
                 said = f"The cell {known.name} had moved below cells that need it; it was run where the task has it."
                 bench.say("moved", said)
+
+
+def _needed_at(bench: _Bench, known: Known) -> int:
+    """The first place where locked code is needed: a released cell that comes after it, or one that uses its names."""
+    _, first = _between(bench, known, ("code",))
+    users = (n for n, c in enumerate(bench.cells[:first]) if c.kind == "code" and known.name != c.grade_id)
+    return next(
+        (n for n in users if (known.binds - bound(bench.cells[n].source)) & _word_set(bench.cells[n].source)), first
+    )
 
 
 def _clear_stubs(bench: _Bench) -> None:
@@ -470,7 +492,7 @@ def _place_of(bench: _Bench, known: Known) -> int:
     """Where a missing cell belongs: before the next released cell if others need it, after the one before if not."""
     order, here = bench.known, bench.known.index(known)
     if known.setup:
-        return _between(bench, known, ("code",))[1]
+        return _needed_at(bench, known)
     before = [places[0] for other in reversed(order[:here]) if (places := bench.at(other))]
     return before[0] + 1 if before else 0
 
@@ -519,6 +541,23 @@ def defined(source: str) -> frozenset[str]:
     ['places', 'size']
     """
     return frozenset(name for found in _DEFINES.findall(source) for name in found if name)
+
+
+_IMPORTS = re.compile(r"^(?:from[ \t]+[\w.]+[ \t]+)?import[ \t]+(.+?)[ \t]*(?:#.*)?$", re.MULTILINE)
+
+
+def bound(source: str) -> frozenset[str]:
+    """The names that a cell defines or imports at its top level.
+
+    >>> sorted(bound("import numpy as np, os.path  # numbers\\nfrom autograder import check, predict\\nn = 3"))
+    ['check', 'n', 'np', 'os', 'predict']
+    """
+    parts = [part.split() for line in _IMPORTS.findall(source) for part in line.strip("()").split(",")]
+    return defined(source) | {words[-1].split(".")[0] for words in parts if words}
+
+
+def _word_set(source: str) -> frozenset[str]:
+    return frozenset(_words(source))
 
 
 def _lines(source: str) -> list[str]:
