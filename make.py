@@ -721,6 +721,15 @@ def do_build(root, _):
     return 0
 
 
+def do_site(root, _):
+    """The book with the simulator and the labs in it, for a web server; needs npm and a network."""
+    build(root, ("course", "site"))
+    where = ["build/book/_build/html", "course/release", "build/site", "build/pyodide"]
+    must(root, "make the site", [python(root), "book/publish.py"] + where)
+    say("\nThe site: build/site. To look at it: .venv/bin/python -m http.server -d build/site")
+    return 0
+
+
 def do_test(root, args):
     """Build, then every check and every test."""
     build(root, ALL_EXTRAS)
@@ -781,7 +790,7 @@ def parser():
     """The command line."""
     top = argparse.ArgumentParser(prog="make.py", description="Set up, build, serve and test this project.")
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for do in (do_start, do_build, do_test, do_check, do_format, do_lock, do_clean):
+    for do in (do_start, do_build, do_site, do_test, do_check, do_format, do_lock, do_clean):
         verb = verbs.add_parser(do.__name__[3:], help=do.__doc__, description=do.__doc__)
         verb.set_defaults(do=do)
         if do is do_start:

@@ -8,6 +8,7 @@
 from accelsim.widgets.array import pe_array
 from accelsim.widgets.breakdown import energy_breakdown
 from accelsim.widgets.desk import metric_desk
+from accelsim.widgets.editor import nest_editor
 from accelsim.widgets.host import View
 from accelsim.widgets.lens import sparse_lens
 from accelsim.widgets.loops import Access, Step, WidgetError, accesses, steps
@@ -23,6 +24,7 @@ __all__ = [
     "energy_breakdown",
     "loop_stepper",
     "metric_desk",
+    "nest_editor",
     "pe_array",
     "sparse_lens",
     "steps",
