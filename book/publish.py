@@ -47,7 +47,8 @@ class Explain:
         if name in {COMPILED!r}:
             raise ModuleNotFoundError(
                 f"{{name}} has compiled code, which this site cannot serve: it comes from {HOST}, and this "
-                "browser could not reach that. Go online and run the cell again. Labs that need no NumPy work without it.", name=name)
+                "browser could not reach that. Go online and run the cell again. "
+                "Labs that need no NumPy work without it.", name=name)
 
 
 sys.meta_path.append(Explain())

@@ -67,8 +67,8 @@ def page(
     The Chromium is started for this page unless `browser` hands one over (one a module saves a second a test).
     `context` goes to Playwright's `new_context` (`reduced_motion="reduce"`, `java_script_enabled=False`, ...).
     On leaving, the test fails if anything outside was asked for, and, unless `pageerrors` says that this is
-    somebody else's page, if a script of the page threw.
-    An address that starts with `beyond` may be asked for, in vain. Skips where Chromium is missing; fails instead if CI=true.
+    somebody else's page, if a script of the page threw. What starts with `beyond` may be asked for, in vain.
+    Skips where Chromium is missing; fails instead if CI=true.
     """
     asked: list[str] = []
     thrown: list[str] = []
