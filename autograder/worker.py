@@ -148,6 +148,9 @@ class Shell:
         self.shell: Any = Quiet(config=config, display_pub_class=Publisher, displayhook_class=Hook)
         one: Any = InteractiveShell
         one._instance = self.shell  # so that get_ipython() and display() find it
+
+    def take_streams(self) -> None:
+        """From here on what is printed belongs to the current cell."""
         sys.stdout = _Stream("stdout", lambda: self.outputs)
         sys.stderr = _Stream("stderr", lambda: self.outputs)
 
@@ -367,6 +370,7 @@ def _work(requests: BinaryIO, replies: BinaryIO, settings: dict[str, Any], shell
         _tell(replies, {"fault": f"it could not shut itself in: {error}", "n": message["n"]})
         return
     _at_home(home)
+    shell.take_streams()
     student.MODE.grading = True
     server = Server(requests, replies, shell)
     server.reply(pack({"entered": True, "n": message["n"]}))

@@ -90,12 +90,19 @@ def become(uid: int, keep: int = -1) -> None:
 def children(pid: int) -> list[int]:
     """The processes that a process started and that have not been waited for, of all its threads."""
     found: list[int] = []
-    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+    for thread in _names(f"/proc/{pid}/task"):
         try:
-            found += map(int, path.read_text().split())
+            found += map(int, Path(f"/proc/{pid}/task/{thread}/children").read_text().split())
         except (OSError, ValueError):
             continue
     return found
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:  # the process has ended meanwhile
+        return []
 
 
 def tree(pid: int) -> list[int]:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import itertools
 import os
 import secrets
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -27,7 +29,7 @@ from autograder.sandbox.rungs import Rung, covered, environment, visible, worker
 from autograder.wire import CAPS, WireError, pack, unpack
 
 START_SECONDS, LOOK_SECONDS = 60.0, 0.05
-PIECE = 8 << 20
+PIECE, MOST_DEEP, MOST_ENTRIES = 8 << 20, 64, 100_000
 
 
 class WorkerGone(Exception):
@@ -267,7 +269,7 @@ class Worker:
         with contextlib.ExitStack() as stack:
             if self._owned:
                 stack.callback(self._warm.drop)
-            self.home = self.rung.home or stack.enter_context(tempfile.TemporaryDirectory(prefix="autograder-home-"))
+            self.home = self.rung.home or stack.enter_context(_own_home())
             self._server = self._warm.ready()
             stack.callback(self._finish)
             self._channel = self._server.channel
@@ -364,12 +366,44 @@ class Worker:
 
 def _too_full(home: Path, limits: Limits) -> str:
     """Whether a folder without a size of its own holds more than it may."""
-    size = files = 0
-    for folder, folders, names in os.walk(home):
-        files += len(folders) + len(names)
-        for name in names:
+    size, files, todo = 0, 0, [(str(home), 0)]
+    while todo:
+        folder, depth = todo.pop()
+        if depth > MOST_DEEP:
+            return f"it made folders nested deeper than {MOST_DEEP}"
+        for entry in _entries(folder):
+            files += 1
             with contextlib.suppress(OSError):
-                size += os.lstat(os.path.join(folder, name)).st_blocks * 512
+                size += entry.stat(follow_symlinks=False).st_blocks * 512
+                if entry.is_dir(follow_symlinks=False):
+                    todo.append((entry.path, depth + 1))
         if size > limits.scratch_bytes or files > limits.scratch_files:
             return f"it wrote more than {limits.scratch_bytes >> 20} MiB or {limits.scratch_files} files"
     return ""
+
+
+def _entries(folder: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as found:
+            return list(itertools.islice(found, MOST_ENTRIES))
+    except OSError:
+        return []
+
+
+@contextlib.contextmanager
+def _own_home() -> Iterator[str]:
+    """A folder for one submission, removed whatever lies in it."""
+    home = tempfile.mkdtemp(prefix="autograder-home-")
+    try:
+        yield home
+    finally:
+        _remove(home)
+
+
+def _remove(home: str) -> None:
+    """Remove a folder that student code has filled: very deep, unreadable or oddly named things too."""
+    with contextlib.suppress(OSError, RecursionError, UnicodeError):
+        shutil.rmtree(home)
+    if os.path.lexists(home):
+        for command in (["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
+            subprocess.run([*command, "--", home], capture_output=True, check=False)
