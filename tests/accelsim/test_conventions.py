@@ -1,23 +1,19 @@
 """Accounting conventions: each field against a slow machine that keeps its books that way, presets against tools."""
 
-import csv
 from collections import Counter
 from dataclasses import fields, replace
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accelsim import AccelsimError, Arch, Level, conv, count, einsum, nest
+from accelsim import AccelsimError, Arch, Level, conv, count, einsum, nest, peers
 from accelsim.conventions import PRESETS, Convention, padded, preset, recount, spilling, table
 from accelsim.energy import energy
+from accelsim.peers import at_random, matched, ours
 from tests.accelsim.cases import cases
 from tests.accelsim.slow_conventions import retrace
 from tests.accelsim.test_counts import CASES, many
-from tests.bench.counts import ours, recorded, text
-
-DATA = Path(__file__).parent / "data"
 
 
 def sharing(arch: Arch) -> Arch:
@@ -85,70 +81,48 @@ def test_the_formula_for_overlaps_is_right_but_for_fewer_outputs_than_the_dilati
     assert wrong == (points.writes["buffer", "I"] != found.writes["buffer", "I"])
 
 
-# The words of six mappings as each tool gives them, in full. Provenance in the head of the file.
-TWO_LEVELS = Arch("two levels", (Level("MainMemory"), Level("Buffer")))
-PRODUCT = einsum("product", "Z[M N] += A[M K] * B[N K]", M=64, N=32, K=32)
-ROW = einsum("c1", "O[K P] += I[P+R] * F[K R]", K=4, P=16, R=3)
-MATCHED = {
-    "matmul64x32x32 order m>n>k (Z stationary in Buffer)": (PRODUCT, "M8 N4 K2 | Buffer: M8 N8 K16"),
-    "matmul64x32x32 order m>k>n (A stationary, psum spilled)": (PRODUCT, "M8 K2 N4 | Buffer: M8 N8 K16"),
-    "matmul64x32x32 order k>m>n (psum spilled)": (PRODUCT, "K2 M8 N4 | Buffer: M8 N8 K16"),
-    "c1_P_outer_tile1": (ROW, "P16 | Buffer: K4 R3"),
-    "c1_P_outer_tile4": (ROW, "P4 | Buffer: P4 K4 R3"),
-    "c1_R_outer": (ROW, "R3 | Buffer: K4 P16"),
-}
-
-
-def rows(name: str) -> list[dict[str, str]]:
-    lines = (DATA / name).read_text().splitlines()
-    return list(csv.DictReader(line for line in lines if not line.startswith("#")))
-
-
-def tool_of(row: dict[str, str]) -> str:
-    return row["tool"].split()[0].lower()
-
-
+# The words that each tool gives. Provenance in the heads of the files.
 @pytest.mark.parametrize("tool", ["timeloop", "accelforge", "zigzag"])
 def test_under_a_tools_preset_the_matched_mappings_count_what_the_tool_counts(tool):
-    matched = [row for row in rows("peers_matched_counts.csv") if tool_of(row) == tool]
-    assert 36 == len(matched)
-    for row in matched:
-        layer, outer = MATCHED[row["case"]]
-        counts, key = recount(layer, TWO_LEVELS, nest(f"MainMemory: {outer}"), tool), (row["level"], row["tensor"])
-        expected = int(row["reads"]), int(row["writes(fills+updates)"])
-        assert expected == (counts.reads[key], counts.writes[key]), f"{row['case']} {key}"
+    measured = [row for row in matched() if row.preset == tool]
+    assert 6 == len({row.mapping for row in measured})
+    for row in measured:
+        assert row.words == ours(tool, row.layer, row.mapping), f"{row.layer} {row.mapping}"
 
 
 def test_running_the_tools_again_gave_the_matched_rows():
-    names = {"MainMemory": "DRAM", "Buffer": "GLB", "O": "Z", "I": "A", "F": "B"}
-    again = {(tool_of(row), row["mapping"]): f" {row['counts']} " for row in recorded()}
-    for row in rows("peers_matched_counts.csv"):
-        if tool_of(row) != "timeloop":
-            outer = MATCHED[row["case"]][1].replace("Buffer", "GLB")
-            key = f"{names[row['level']]}.{names.get(row['tensor'], row['tensor'])}"
-            assert f" {key} {row['reads']}/{row['writes(fills+updates)']} " in again[tool_of(row), f"DRAM: {outer}"]
+    again = {(row.preset, row.mapping): row.words for row in at_random()}
+    for row in matched():
+        if row.preset != "timeloop":
+            assert row.words == again[row.preset, row.mapping]
 
 
 def test_under_a_tools_preset_random_mappings_count_what_the_tool_counts():
-    measured = recorded()
-    assert {"ZigZag 3.9.1": 102, "AccelForge 1.0.467": 101} == Counter(row["tool"] for row in measured)
+    measured = at_random()
+    assert {"ZigZag 3.9.1": 102, "AccelForge 1.0.467": 101} == Counter(row.tool for row in measured)
     for row in measured:
-        mapping = nest(row["mapping"])
-        assert row["counts"] == text(ours(tool_of(row), row["layer"], mapping)), f"{row['tool']}: {mapping}"
+        assert row.words == ours(row.preset, row.layer, row.mapping), f"{row.tool}: {row.mapping}"
+
+
+def test_the_agreement_counts_every_word_and_sees_one_that_differs(monkeypatch):
+    rows = matched()[:1]
+    monkeypatch.setattr(peers, "recorded", lambda: rows)
+    assert {"Timeloop 4cf6d4c": peers.Agreement(1, 12, 0)} == peers.agreement()
+    words = rows[0].words | {"DRAM.A": (1, 1)}
+    monkeypatch.setattr(peers, "recorded", lambda: [replace(rows[0], words=words)])
+    assert 2 == peers.agreement()["Timeloop 4cf6d4c"].differ
 
 
 @pytest.mark.parametrize("tool", ["accelforge", "zigzag"])
 def test_the_recorded_mappings_tell_the_conventions_apart(tool):
     """They hold halos, spilled sums, spatial loops, bypasses and windows with gaps: no simpler convention fits them."""
-    measured = [row for row in recorded() if tool_of(row) == tool]
+    measured = [row for row in at_random() if row.preset == tool]
     own = {field.name: field.default for field in fields(Convention)} | {"edges": "padded"}
     for name in [field.name for field in fields(Convention)][1:-1]:
         if getattr(preset(tool), name) != own[name]:
             changes = {"halo": "kept", "gaps": "points", "overlap": "shared"} if name == "halo" else {name: own[name]}
             simpler = replace(preset(tool), **changes)
-            assert any(row["counts"] != text(ours(simpler, row["layer"], nest(row["mapping"]))) for row in measured), (
-                name
-            )
+            assert any(row.words != ours(simpler, row.layer, row.mapping) for row in measured), name
 
 
 def test_spilling_sums_saves_energy_in_three_tools_and_nothing_in_the_fourth():

@@ -1,6 +1,6 @@
 """What other tools count on the same mappings: draws mappings, runs the tools, records every word they count.
 
-    python -m tests.bench.counts            the table tests/accelsim/data/peers_more_counts.csv anew, a minute
+    python -m tests.bench.counts            the table accelsim/data/peers_random.csv anew, a minute
     python -m tests.bench.counts --mappings 500 --seed 7 --show   others, printed and compared, nothing recorded
 
 The tools' own environments are those of the engine's benchmark (`python -m tests.bench.engine --peers` makes them in
@@ -12,56 +12,28 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import math
 import random
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Mapping as Table
 from pathlib import Path
 from typing import Any
 
-from accelsim import Arch, Layer, Level, Mapping, einsum
-from accelsim.conventions import Convention, recount
+from accelsim import Layer, Mapping
 from accelsim.mapping import Loop, Stage, nest
+from accelsim.peers import LAYERS, MATCHED, RANDOM, layer_of, ours
 from tests.bench.engine import FOLDER, PEERS, ROOT
 
-TABLE = ROOT / "tests" / "accelsim" / "data" / "peers_more_counts.csv"
+TABLE = ROOT / "accelsim" / "data" / RANDOM
 TOOLS = {"zigzag": "ZigZag 3.9.1", "accelforge": "AccelForge 1.0.467"}
 LEVELS = ("DRAM", "GLB", "spad")
-LAYERS = {
-    "product": ("Z[M N] += A[M K] * B[K N]", dict(M=8, N=6, K=12)),
-    "attention": ("Z[H I J] += A[H I D] * B[H J D]", dict(H=2, I=8, J=4, D=6)),
-    "row": ("Z[K P] += A[P+R] * B[K R]", dict(K=4, P=16, R=3)),
-    "conv": ("Z[N M P Q] += A[N C P+R Q+S] * B[M C R S]", dict(N=2, M=4, C=4, P=6, Q=8, R=3, S=2)),
-    "strided": ("Z[M P Q] += A[C 2P+R 2Q+S] * B[M C R S]", dict(M=4, C=6, P=4, Q=4, R=3, S=4)),
-    "sparse rows": ("Z[M P Q] += A[C 3P+R 2Q+S] * B[M C R S]", dict(M=4, C=4, P=4, Q=6, R=2, S=1)),
-    "alexnet conv3": ("Z[N M P Q] += A[N C P+R Q+S] * B[M C R S]", dict(N=4, M=384, C=256, P=13, Q=13, R=3, S=3)),
-    "dilated": ("Z[M P] += A[C P+2R] * B[M C R]", dict(M=4, C=4, P=8, R=3)),
-}
-# The mappings of peers_matched_counts.csv, run again: whoever has the tools can check those rows too.
-MATCHED = {
-    "matched product": ("Z[M N] += A[M K] * B[N K]", dict(M=64, N=32, K=32)),
-    "matched row": ("Z[K P] += A[P+R] * B[K R]", dict(K=4, P=16, R=3)),
-}
-NESTS = (
-    ("matched product", "DRAM: M8 N4 K2 | GLB: M8 N8 K16"),
-    ("matched product", "DRAM: M8 K2 N4 | GLB: M8 N8 K16"),
-    ("matched product", "DRAM: K2 M8 N4 | GLB: M8 N8 K16"),
-    ("matched row", "DRAM: P16 | GLB: K4 R3"),
-    ("matched row", "DRAM: P4 | GLB: P4 K4 R3"),
-    ("matched row", "DRAM: R3 | GLB: K4 P16"),
-)
 NOTE = """\
 # Words counted by the named tool on six known mappings and random ones: reads/writes of each level and tensor, zeros
 # left out.
 # Made by `python -m tests.bench.counts`, which draws the mappings, runs the tools and writes this file.
 # Levels DRAM, GLB, spad without limits; a level names the tensors it keeps; spatial loops stand outermost in a level.
 """
-
-
-def layer_of(name: str) -> Layer:
-    text, bounds = (LAYERS | MATCHED)[name]
-    return einsum(name, text, **bounds)
 
 
 def primes(size: int) -> list[int]:
@@ -104,13 +76,6 @@ def _merged(loops: list[Loop]) -> tuple[Loop, ...]:
     return tuple(merged)
 
 
-def machine(mapping: Mapping) -> Arch:
-    """Levels without limits, with arrays as large as the mapping asks for."""
-    wide = [math.prod(loop.bound for loop in stage.loops if loop.axis) for stage in mapping.stages]
-    levels = zip(mapping.stages, wide, strict=True)
-    return Arch("roomy", tuple(Level(stage.level, fanout=(copies, 1)) for stage, copies in levels))
-
-
 def plain(layer: Layer, mapping: Mapping) -> dict[str, Any]:
     """A layer and a mapping as plain data for another tool."""
     return {
@@ -138,14 +103,7 @@ def counted(tool: str, python: Path | str, tasks: list[dict[str, Any]]) -> list[
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def ours(tool: str | Convention, name: str, mapping: Mapping) -> dict[str, list[int]]:
-    """Our counts under a tool's convention, zeros left out."""
-    counts = recount(layer_of(name), machine(mapping), mapping, tool)
-    both = {f"{level}.{tensor}": [n, counts.writes[level, tensor]] for (level, tensor), n in counts.reads.items()}
-    return {key: words for key, words in both.items() if any(words)}
-
-
-def text(counts: dict[str, list[int]]) -> str:
+def text(counts: Table[str, Sequence[int]]) -> str:
     """Counts as one cell of the table.
 
     >>> text({"DRAM.A": [18, 0], "GLB.A": [192, 18]})
@@ -157,7 +115,7 @@ def text(counts: dict[str, list[int]]) -> str:
 def measured(tool: str, python: Path | str, mappings: int, seed: int) -> Iterator[tuple[str, str, str, str]]:
     """(layer, mapping, the tool's counts, ours) for the matched mappings and random ones that the tool takes."""
     chosen = random.Random(seed)
-    drawn = [(name, nest(text)) for name, text in NESTS]
+    drawn = [(name, nest(text)) for name, text in MATCHED.values()]
     drawn += [(name, draw(layer_of(name), chosen)) for _ in range(mappings) for name in LAYERS]
     tasks = [plain(layer_of(name), mapping) for name, mapping in drawn]
     refused = 0
@@ -168,12 +126,6 @@ def measured(tool: str, python: Path | str, mappings: int, seed: int) -> Iterato
         else:
             yield name, str(mapping), text(found["counts"]), text(ours(tool, name, mapping))
     print(f"{tool}: {len(drawn)} mappings drawn, {refused} refused", file=sys.stderr)
-
-
-def recorded() -> list[dict[str, str]]:
-    """The rows of the table."""
-    lines = [line for line in TABLE.read_text().splitlines() if not line.startswith("#")]
-    return list(csv.DictReader(lines))
 
 
 def main(words: Iterable[str] | None = None) -> int:
