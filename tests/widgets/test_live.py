@@ -1,18 +1,20 @@
-"""The live view: a notebook in a real JupyterLab on localhost, driven in a real browser."""
+"""The live views: notebooks in a real JupyterLab on localhost, driven in a real browser."""
 
 import json
 import statistics
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from accelsim.widgets.loops import orders
 from tests.browser import jupyterlab, page, violations
-from tests.widgets.views import SMALL, expected, shown
+from tests.widgets import arrays, packing, test_breakdown, test_desk, test_lens
+from tests.widgets.views import MEASURE, SMALL, expected, shown
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-CELLS = [
+STEPPER = [
     """from accelsim import conv
 from accelsim.widgets import loop_stepper
 view = loop_stepper(conv('small', M=2, C=2, P=3, Q=4, R=2, S=3))
@@ -20,22 +22,49 @@ view""",
     "print('kernel sees MAC', view.widget.step)",
     "view.widget.order = 'M C R S N P Q'\nview.widget.step = 200",
 ]
+LINE = arrays.skewed()
+PES = [[row, column] for row in range(LINE.rows) for column in range(LINE.columns)]
 
-# Time from a key to the first frame painted after the change that it made, in ms.
-LATENCY = """async (presses) => {
-  const group = document.querySelector('.loop-stepper'), times = [];
-  for (let i = 0; i < presses; i++) {
-    const from = performance.now();
-    group.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowRight', bubbles: true, cancelable: true }));
-    await new Promise((painted) => requestAnimationFrame(() => {
-      const channel = new MessageChannel();
-      channel.port1.onmessage = painted;
-      channel.port2.postMessage(0);
-    }));
-    times.push(performance.now() - from);
-  }
-  return times;
-}"""
+
+# For each other view: the cell that shows it, what it shows of its states, what it must show, a control to press keys
+# on, and a state that the kernel may set with a text that then appears.
+VIEWS = {
+    "pe-array": (
+        "view = pe_array(arrays.skewed())",
+        lambda tab: arrays.shown(tab, PES),
+        lambda: arrays.expected(LINE, PES),
+        ".pe-array",
+        ("cycle = 5", f"Cycle {LINE.first + 5} of 40"),
+    ),
+    "tile-packer": (
+        "view = tile_packer(packing.LAYERS[2], packing.CAPACITY)",
+        lambda tab: packing.shown(tab, packing.states(packing.LAYERS[2], 40)),
+        lambda: [packing.expected(packing.LAYERS[2], state) for state in packing.states(packing.LAYERS[2], 40)],
+        ".ranged input",
+        ("tile = {'M': 3}", "M4 | buffer: N2 M3"),
+    ),
+    "energy-breakdown": (
+        "view = energy_breakdown(test_breakdown.REPORTS)",
+        lambda tab: tab.evaluate(test_breakdown.WALK, test_breakdown.states(60)),
+        lambda: [test_breakdown.expected(state) for state in test_breakdown.states(60)],
+        ".prices input",
+        ("scale = 'share'", "Energy by "),
+    ),
+    "metric-desk": (
+        "view = metric_desk()",
+        lambda tab: test_desk.shown(tab, test_desk.states(300)),
+        lambda: [test_desk.expected(state) for state in test_desk.states(300)],
+        ".ranged input",
+        ("limits = {'fps': 2}", "2 fps, "),
+    ),
+    "sparse-lens": (
+        "view = sparse_lens()",
+        lambda tab: tab.evaluate(test_lens.WALK, test_lens.states(150)),
+        lambda: [test_lens.expected(state) for state in test_lens.states(150)],
+        ".ranged input",
+        ("mode = 'gate'", "Gating: idles at a zero"),
+    ),
+}
 
 
 def notebook(cells):
@@ -54,16 +83,27 @@ def notebook(cells):
     return json.dumps({"cells": code, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5})
 
 
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """A JupyterLab in which nothing of ours sets static views: its folder and address."""
+    folder = tmp_path_factory.mktemp("lab")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("ACCELSIM_STATIC", raising=False)
+        with jupyterlab(folder) as url:
+            yield folder, url
+
+
 @contextmanager
-def opened(folder, cells):
-    """A notebook open in JupyterLab, its first cell run; nothing of ours may set static views."""
-    (folder / "live.ipynb").write_text(notebook(cells))
-    with jupyterlab(folder) as url, page(height=1100) as tab:
-        tab.goto(f"{url}/lab/tree/live.ipynb")
+def opened(lab, name, cells):
+    """A notebook open in JupyterLab, its first cell run."""
+    folder, url = lab
+    (folder / f"{name}.ipynb").write_text(notebook(cells))
+    with page(height=1100) as tab:
+        tab.goto(f"{url}/lab/workspaces/{name}/tree/{name}.ipynb")
         tab.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=60_000)
         tab.wait_for_selector("#jp-main-statusbar >> text=/Python 3.*Idle/", timeout=60_000)
         run(tab, 0)
-        tab.wait_for_selector(".loop-stepper", timeout=60_000)
+        tab.wait_for_selector(f".{name}", timeout=60_000)
         yield tab
 
 
@@ -72,13 +112,25 @@ def run(tab, number):
     tab.keyboard.press("Control+Enter")
 
 
-@pytest.fixture(autouse=True)
-def _live(monkeypatch):
-    monkeypatch.delenv("ACCELSIM_STATIC", raising=False)
+def check_axe(tab, selector):
+    assert violations(tab, selector) == []
+    tab.evaluate("document.body.dataset.jpThemeLight = 'false'")
+    assert violations(tab, selector) == []
+    tab.evaluate("document.body.dataset.jpThemeLight = 'true'")
 
 
-def test_live_shows_for_every_state_what_the_static_page_shows_and_talks_with_the_kernel(tmp_path):
-    with opened(tmp_path, CELLS) as tab:
+def say_latency(tab, name, selector):
+    tab.evaluate(MEASURE)
+    tab.locator(selector).first.focus()
+    for key in ["ArrowRight", "ArrowUp", "ArrowLeft", "ArrowDown"] * 10:
+        tab.keyboard.press(key)
+    tab.wait_for_function("window.times.length >= 40")
+    times = tab.evaluate("window.times")
+    print(f"{name}: key to pixels in JupyterLab: median {statistics.median(times):.0f} ms, worst {max(times):.0f} ms")
+
+
+def test_the_stepper_shows_for_every_state_what_the_static_page_shows_and_talks_with_the_kernel(lab):
+    with opened(lab, "loop-stepper", STEPPER) as tab:
         for loops in orders(SMALL):  # test_static holds the published page to the same expectation
             assert shown(tab, loops) == expected(SMALL, loops)
 
@@ -94,13 +146,23 @@ def test_live_shows_for_every_state_what_the_static_page_shows_and_talks_with_th
         tab.wait_for_function("document.querySelector('.now-line').textContent.startsWith('MAC 200 of 288')")
         assert tab.locator(".nest b").first.text_content() == "M=1"
         assert tab.locator(".jp-Cell.jp-mod-active").count() == 1
+        check_axe(tab, ".loop-stepper")
+        say_latency(tab, "loop-stepper", ".loop-stepper")
 
-        assert violations(tab, ".loop-stepper") == []
-        tab.evaluate("document.body.dataset.jpThemeLight = 'false'")
-        assert violations(tab, ".loop-stepper") == []
 
-        tab.focus(".loop-stepper")
-        tab.keyboard.press("Home")
-        times = tab.evaluate(LATENCY, 60)
-        print(f"key to pixels in JupyterLab: median {statistics.median(times):.0f} ms, worst {max(times):.0f} ms")
-        assert tab.text_content(".now-line").startswith("MAC 61 of 288")
+@pytest.mark.parametrize("name", VIEWS)
+def test_live_shows_for_every_state_what_the_static_page_shows_and_follows_the_kernel(lab, name):
+    cell, show, expect, control, (set_to, appears) = VIEWS[name]
+    root = str(Path(__file__).parents[2])
+    imports = (
+        f"import sys; sys.path.insert(0, {root!r})\nfrom accelsim.widgets import *\n"
+        "from tests.widgets import arrays, packing, test_breakdown\n"
+    )
+    with opened(lab, name, [f"{imports}{cell}\nview", f"view.widget.{set_to}"]) as tab:
+        assert show(tab) == expect()
+        check_axe(tab, f".{name}")
+        say_latency(tab, name, control)
+        run(tab, 1)
+        tab.wait_for_function(
+            "([name, text]) => document.querySelector(`.${name}`).textContent.includes(text)", arg=[name, appears]
+        )
