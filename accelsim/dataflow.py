@@ -181,6 +181,8 @@ class Flow:
     def reached(self, places: Iterable[Placed]) -> int:
         """Positions of some loops that lie inside the layer."""
         loops = tuple(places)
+        if self.divides:
+            return math.prod(p.loop.bound for p in loops)
         return math.prod(
             _reached([(p.loop.bound, p.step) for p in loops if p.loop.dim == dim], size)
             for dim, size in self.layer.bounds
@@ -303,7 +305,7 @@ class Walk:
             if not places or carry == EVERYWHERE:
                 cut, mine = len(self.loops), False
             if (cut, mine) not in self.seen:
-                self.seen[cut, mine] = Moves.of(self, self._positions(cut, mine))
+                self.seen[cut, mine] = (self._whole if self.divides else self._clipped)(cut, mine)
             found = self.carried[carry] = self.seen[cut, mine]
         return found
 
@@ -315,17 +317,31 @@ class Walk:
     @cached_property
     def turns(self) -> tuple[list[int], list[int]]:
         """Places of the temporal loops, and how many loops stand outside or at each, after a 0 for none."""
-        temporal = [(at, place) for at, (place, _, _) in enumerate(self.loops) if place >= 0]
-        return [place for _, place in temporal], [0, *(at + 1 for at, _ in temporal)]
+        places, cuts = [], [0]
+        for at, (place, _, _) in enumerate(self.loops, 1):
+            if place >= 0:
+                places.append(place)
+                cuts.append(at)
+        return places, cuts
 
-    def _positions(self, cut: int, mine: bool) -> Counter[Move]:
-        """How often each move occurs; `cut` loops stand outside the carry, which is the last of them if `mine`."""
+    def _whole(self, cut: int, mine: bool) -> Moves:
+        """The one move there is where factors divide: all tiles are full, and shift alike."""
+        times, shift = 1, 0
+        for at, (place, bound, step) in enumerate(self.loops):
+            if at < cut or place < 0:
+                times *= bound
+            else:
+                shift -= (bound - 1) * step
+        if mine:
+            _, bound, step = self.loops[cut - 1]
+            times, shift = times // bound * (bound - 1), shift + step
+        full, points = self.offsets[-1] + self.extent, times * len(self.offsets)
+        sums = points * self.extent, points * max(0, self.extent - abs(shift))
+        return Moves(self, {(full, full, shift): times}, times, times, sums)
+
+    def _clipped(self, cut: int, mine: bool) -> Moves:
+        """What moves, and how often; `cut` loops stand outside the carry, which is the last of them if `mine`."""
         full = self.offsets[-1] + self.extent
-        if self.divides:
-            times = math.prod(bound for at, (place, bound, _) in enumerate(self.loops) if at < cut or place < 0)
-            back = sum((bound - 1) * step for place, bound, step in self.loops[cut:] if place >= 0)
-            _, bound, step = self.loops[cut - 1] if mine else (0, 1, 0)
-            return Counter({(full, full, step - back): times // bound * (bound - 1) if mine else times})
         states = Counter({(self.size, self.size): 1})
         for at, (place, bound, step) in enumerate(self.loops[:cut]):
             states = self._advance(states, bound, step, place < 0, first=1 if mine and at == cut - 1 else 0)
@@ -341,7 +357,7 @@ class Walk:
             shift = (self.loops[cut - 1][2] if mine else 0) - back
             for now in now_left:
                 found[min(now, full), min(now + shift, full), shift] += times
-        return found
+        return Moves.of(self, found)
 
     def _advance(
         self, states: Counter[tuple[int, int]], bound: int, step: int, copies: bool, first: int
@@ -396,7 +412,7 @@ class Moves:
     """How often each (iterations left now, iterations left before, shift) of a dimension occurs."""
 
     walk: Walk
-    moves: Counter[Move]
+    moves: dict[Move, int]
 
     times: int  # how many moves there are, over all separate instances
     live: int  # and how often the first instance is inside the layer
