@@ -741,8 +741,9 @@ def as_scalesim(work: Layer | Gemm, array: Systolic, dram: bool = True) -> dict[
     percent. compute: MACs over PEs and cycles, in percent, where a fold of "ws" and "is" is taken to last `columns` - 1
     cycles longer than it does. sram_ofmap: partial sums are written and never read back; "os" adds `rows` +
     `columns` words to each fold. dram_ifmap, dram_filter: an SRAM takes in every word that it does not have, and when
-    half of its hundred sets of words are full it drops them all. dram_ofmap: every word written; the first time that
-    half of the SRAM is full, an incomplete line of `columns` words counts as complete. Stalls are not modelled.
+    half of its hundred sets of words are full it drops them all. dram_ofmap: every word written; if lines of
+    `columns` words fill half of the SRAM exactly, one incomplete line counts as complete when that half is full for the
+    first time. Stalls are not modelled.
 
     >>> layer = conv("conv3", M=384, C=256, P=13, Q=13, R=3, S=3)
     >>> found = as_scalesim(layer, Systolic(32, 32, "os"))
@@ -762,7 +763,8 @@ def as_scalesim(work: Layer | Gemm, array: Systolic, dram: bool = True) -> dict[
         "sram_ofmap": written + folds * extra,
     }
     if dram:
-        padding = array.columns - 1 if written > _half(array.ofmap) else 0
+        half = _half(array.ofmap)
+        padding = array.columns - 1 if written > half + 1 and half % array.columns == 0 else 0
         found |= {f"dram_{name}": _refilled(run, name) for name in TENSORS[:2]} | {"dram_ofmap": written + padding}
     return found
 
