@@ -1,0 +1,356 @@
+"""Plots for people who would rather look than read: values in, matplotlib Axes out.
+
+Every function draws on `ax`, or on a new figure where none is given, and returns the Axes. Colours are told apart by
+the colour-blind too, and each has a pattern of its own, so that a plot survives a black-and-white printer. The numbers
+behind a plot are those of the value it draws: print the report, the timeline or the bound for the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
+from matplotlib.patches import Patch, Rectangle
+from matplotlib.ticker import MaxNLocator
+
+from accelsim.arch import Arch
+from accelsim.errors import AccelsimError, suggest
+from accelsim.mapping import Mapping, check, tile
+from accelsim.platforms import Bound, Platform
+from accelsim.report import Report
+from accelsim.timeline import STATES, Timeline
+from accelsim.workload import Layer
+
+# Okabe and Ito's colours (jfly.uni-koeln.de/color), lightened for areas; a pattern each.
+COLOURS = ("#8ec3e6", "#f3c57a", "#7fcdb6", "#e3b1cf", "#f2ea8f", "#e9a17c", "#c9ced4")
+PATTERNS = ("", "//", "..", "--", "xx", "||", "\\\\")
+INK, LINE = "#1b1f24", "#59636e"
+LOOKS = {".": 6, "m": 0, "b": 1, "f": 2, "d": 3, "s": 4, "g": 5}  # state of a PE: index of its colour and pattern
+
+
+class PlotError(AccelsimError):
+    """A plot was asked for something that its value does not have."""
+
+
+def energy(*reports: Report, by: str = "level", names: Sequence[str] = (), ax: Axes | None = None) -> Axes:
+    """Energy for each MAC of one report, or of several side by side, stacked by "level" or by "tensor".
+
+    >>> from accelsim import catalog, evaluate
+    >>> layer, machine = catalog.alexnet().layer("conv3"), catalog.eyeriss()
+    >>> ax = energy(evaluate(layer, machine, catalog.mappings("eyeriss", "alexnet")["conv3"]))
+    >>> ax.get_ylabel(), [text.get_text() for text in ax.get_legend().get_texts()]
+    ('energy for each MAC (MAC energies)', ['MAC', 'spad', 'NoC', 'GLB', 'DRAM'])
+    """
+    parts = [_parts(report, by) for report in reports]
+    if not reports or len({report.arch.unit for report in reports}) > 1:
+        raise PlotError(f"energy needs reports in one unit, got {[report.arch.unit for report in reports]}")
+    if len(names) not in (0, len(reports)):
+        raise PlotError(f"energy got {len(reports)} reports and {len(names)} names for them; give one each")
+    ax = _axes(ax)
+    labels = list(names) or [f"{report.layer.name}\n{report.arch.name}" for report in reports]
+    bottom = [0.0] * len(reports)
+    for index, part in enumerate(dict.fromkeys(name for each in parts for name in each)):
+        heights = [each.get(part, 0) / report.macs for each, report in zip(parts, reports, strict=True)]
+        ax.bar(range(len(reports)), heights, 0.6, bottom, label=part, **_look(index))
+        bottom = [low + height for low, height in zip(bottom, heights, strict=True)]
+    for at, top in enumerate(bottom):
+        ax.annotate(f"{top:.3g}", (at, top), ha="center", va="bottom", color=INK)
+    ax.set_xticks(range(len(reports)), labels)
+    ax.set_ylabel(f"energy for each MAC ({reports[0].arch.unit})")
+    ax.set_ylim(0, 1.1 * max(bottom) or 1)
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), reverse=True, frameon=False)
+    return ax
+
+
+def _parts(report: Report, by: str) -> dict[str, float]:
+    kinds = {"level": report.by_level, "tensor": report.by_tensor}
+    if by not in kinds:
+        raise PlotError(f"energy stacks by {' or '.join(kinds)}, got {by!r}{suggest(str(by), kinds)}")
+    return kinds[by]()
+
+
+def roofline(
+    platform: Platform, bounds: Sequence[Bound] = (), rates: Sequence[float] = (), ax: Axes | None = None
+) -> Axes:
+    """A platform's roof, operations/s against operations/byte, and a mark for each bound and each rate reached.
+
+    rates: operations a second really reached, one for each bound.
+
+    >>> from accelsim import conv
+    >>> from accelsim import platforms
+    >>> v100 = platforms.platform("v100")
+    >>> ax = roofline(v100, [platforms.roofline(conv("fc7", M=4096, C=4096), v100)])
+    >>> ax.get_title()
+    'v100: 125 Top/s, 900 GB/s, ridge at 139 op/B'
+    """
+    if rates and len(rates) != len(bounds):
+        raise PlotError(f"roofline got {len(bounds)} bounds and {len(rates)} rates; give one each, or no rates")
+    ax = _axes(ax)
+    at = [bound.intensity for bound in bounds] + [platform.ridge]
+    left, right = min(at) / 8, max(at) * 8
+    ax.plot([left, platform.ridge, right], [left * platform.bandwidth, platform.peak, platform.peak], color=INK, lw=2)
+    for index, bound in enumerate(bounds):
+        mark: dict[str, Any] = {"color": LINE, "marker": "osD^vP*X"[index % 8], "ls": "", "ms": 8}
+        ax.plot([bound.intensity], [bound.attainable], label=bound.layer, mfc="white", **mark)
+        if rates:
+            ax.plot([bound.intensity] * 2, [rates[index], bound.attainable], color=LINE, lw=1, ls=":")
+            ax.plot([bound.intensity], [rates[index]], mfc=COLOURS[0], **mark)
+    ax.set(xscale="log", yscale="log", xlim=(left, right), xlabel="operations for each byte", ylabel="operations/s")
+    peak, bandwidth = f"{platform.peak / 1e12:.4g} Top/s", f"{platform.bandwidth / 1e9:.4g} GB/s"
+    ax.set_title(f"{platform.name}: {peak}, {bandwidth}, ridge at {platform.ridge:.0f} op/B")
+    ax.grid(which="major", color="#e3e7eb")
+    if bounds:
+        title = "hollow: bound; filled: reached" if rates else None
+        ax.legend(loc="lower right", title=title, frameon=False)
+    return ax
+
+
+def loops(mapping: Mapping, ax: Axes | None = None) -> Axes:
+    """A nest as boxes within boxes, outermost level outside: loops in time one to a line, the array's loops framed.
+
+    >>> from accelsim import nest
+    >>> ax = loops(nest("DRAM: M6 C64 | GLB[ifmap ofmap]: Q13 P13@x R3@y | spad: S3"))
+    >>> [text.get_text() for text in ax.texts][:3]
+    ['DRAM', 'for m in 6', 'for c in 64']
+    """
+    ax = _axes(ax, frame=False)
+    rows = [_rows(stage) for stage in mapping.stages]
+    height = sum(len(lines) for lines in rows) + 0.35 * len(rows)
+    top, width = height, 10.0
+    for index, lines in enumerate(rows):
+        left, low = 0.4 * index, 0.2 * index
+        ax.add_patch(Rectangle((left, low), width - 2 * left, top - low, fc=COLOURS[index % 7], ec=INK, alpha=0.55))
+        top -= 0.35
+        for at, line in enumerate(lines):
+            heavy = "bold" if not at else "normal"
+            box = {"fc": "white", "ec": LINE, "pad": 2} if line.startswith("at once") else None
+            ax.text(left + 0.25 + 0.3 * bool(at), top - 0.4, line, va="center", weight=heavy, color=INK, bbox=box)
+            top -= 1
+    ax.set(xlim=(-0.1, width + 0.1), ylim=(-0.1, height + 0.1), title="outermost level outside; the innermost loop turns fastest")
+    return ax
+
+
+def _rows(stage: Any) -> list[str]:
+    kept = "" if stage.keeps is None else f" keeps {', '.join(stage.keeps) or 'nothing'}"
+    time = [f"for {loop.dim.lower()} in {loop.bound}" for loop in stage.loops if not loop.axis]
+    space = [f"{loop.dim.lower()} x {loop.bound} along {loop.axis}" for loop in stage.loops if loop.axis]
+    return [stage.level + kept, *time, *(["at once: " + ", ".join(space)] if space else [])]
+
+
+def pes(timeline: Timeline, cycle: int = 1, ax: Axes | None = None) -> Axes:
+    """What each PE of an array does in one cycle, counted from 1 among those shown: colour and letter.
+
+    >>> from accelsim.timeline import Timeline, Works
+    >>> works = Works(("M",), ((0,), (0,)), ((0,), (1,)), {"ofmap": (((0, 1),),)})
+    >>> pes(Timeline("two", 1, 2, ("m.", "mm"), {}, works), cycle=2).get_title()
+    'two, cycle 2: 2 of 2 PEs multiply'
+    """
+    states = _states(timeline, cycle)
+    ax = _axes(ax)
+    letters = list(dict.fromkeys(states))
+    for at, letter in enumerate(states):
+        row, column = divmod(at, timeline.columns)
+        ax.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, **_look(LOOKS[letter])))
+        if timeline.pes <= 400:
+            ax.text(column, row, "" if letter == "." else letter.upper(), ha="center", va="center", color=INK)
+    ax.set(xlim=(-0.5, timeline.columns - 0.5), ylim=(timeline.rows - 0.5, -0.5), aspect="equal")
+    ax.set(xlabel="column", ylabel="row")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+    busy = sum(letter in "mb" for letter in states)
+    ax.set_title(f"{timeline.name}, cycle {timeline.first + cycle}: {busy} of {timeline.pes} PEs multiply")
+    handles = [Patch(label=f"{'' if x == '.' else x.upper() + ' '}{STATES[x]}", **_look(LOOKS[x])) for x in letters]
+    ax.legend(handles=handles, loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+    return ax
+
+
+def occupancy(timeline: Timeline, ax: Axes | None = None) -> Axes:
+    """The share of the PEs that multiply, cycle by cycle, with their average.
+
+    >>> from accelsim.timeline import Timeline, Works
+    >>> works = Works(("M",), ((0,), (0,)), ((0,), (1,)), {"ofmap": (((0, 1),),)})
+    >>> occupancy(Timeline("two", 1, 2, ("m.", "mm"), {}, works)).get_title()
+    'two: 75.0 % of the PEs multiply on average'
+    """
+    ax = _axes(ax)
+    shares, edges = timeline.utilization, _edges(timeline)
+    ax.stairs([100 * share for share in shares], edges, fill=True, fc=COLOURS[0], ec=INK)
+    average = 100 * sum(shares) / len(shares)
+    ax.axhline(average, color=INK, ls="--", lw=1.5)
+    ax.set(ylim=(0, 105), xlabel="cycle", ylabel="PEs that multiply (%)", xlim=(edges[0], edges[-1]))
+    ax.set_title(f"{timeline.name}: {average:.1f} % of the PEs multiply on average")
+    return ax
+
+
+def traffic(timeline: Timeline, counters: Sequence[str] = (), ax: Axes | None = None) -> Axes:
+    """Words moved so far over time, a line for each counter (all of them by default).
+
+    >>> from accelsim.timeline import Timeline, Works
+    >>> works = Works(("M",), ((0,), (0,)), ((0,), (1,)), {"ofmap": (((0, 1),),)})
+    >>> ax = traffic(Timeline("two", 1, 2, ("m.", "mm"), {"GLB reads of filter": (1, 2)}, works))
+    >>> [int(words) for words in ax.lines[0].get_ydata()]
+    [0, 1, 3]
+    """
+    unknown = [name for name in counters if name not in timeline.traffic]
+    if unknown:
+        raise PlotError(f"{timeline.name} counts {', '.join(timeline.traffic)}; got {', '.join(unknown)}")
+    ax = _axes(ax)
+    edges = _edges(timeline)
+    for index, name in enumerate(counters or timeline.traffic):
+        sums = [0]
+        for words in timeline.traffic[name]:
+            sums.append(sums[-1] + words)
+        ax.plot(
+            edges,
+            sums,
+            label=f"{name}: {sums[-1]:,}",
+            lw=2,
+            ls=("-", "--", "-.", ":")[index % 4],
+            color=LINES[index % 6],
+        )
+    ax.set(xlabel="cycle", ylabel="words so far", xlim=(edges[0], edges[-1]), ylim=(0, None), title=timeline.name)
+    ax.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+    return ax
+
+
+LINES = ("#0072b2", "#a34700", "#00614a", "#8b3a78", "#6b5f00", "#47515c")
+
+
+def buffer(layer: Layer, arch: Arch, mapping: Mapping, ax: Axes | None = None) -> Axes:
+    """How full each level with a capacity is: the tiles of its tensors as a bar, in percent of the room they have.
+
+    A level with a partition for each tensor has a bar for each. Raises `MappingError` with all faults.
+
+    >>> from accelsim import Level, conv, nest
+    >>> toy = Arch("toy", (Level("DRAM"), Level("spad", capacity=10)))
+    >>> ax = buffer(conv("c", M=4, C=6), toy, nest("DRAM: M4 C2 | spad: C3"))
+    >>> [text.get_text() for text in ax.texts]
+    ['7 of 10 words']
+    """
+    check(layer, arch, mapping)
+    bars = list(_bars(layer, arch, mapping))
+    if not bars:
+        raise PlotError(f"no level of {arch.name} has a capacity, so none can be full")
+    ax = _axes(ax)
+    for at, (_, tiles, room) in enumerate(bars):
+        left = 0.0
+        for tensor, words in tiles.items():
+            index = [each.name for each in layer.tensors].index(tensor)
+            ax.barh(at, 100 * words / room, 0.6, left, **_look(index))
+            left += 100 * words / room
+        ax.text(101, at, f"{sum(tiles.values()):,g} of {room:,g} words", va="center", color=INK)
+    ax.set_yticks(range(len(bars)), [name for name, _, _ in bars])
+    ax.set(
+        xlim=(0, 140), xticks=range(0, 101, 20), xlabel="share of the room (%)", title=f"{layer.name} on {arch.name}"
+    )
+    ax.axvline(100, color=INK, lw=1.5)
+    ax.invert_yaxis()
+    handles = [Patch(label=tensor.name, **_look(at)) for at, tensor in enumerate(layer.tensors)]
+    ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.4, -0.2), ncols=3, frameon=False)
+    return ax
+
+
+def _bars(layer: Layer, arch: Arch, mapping: Mapping) -> Any:
+    for index, (level, stage) in enumerate(zip(arch.levels, mapping.stages, strict=True)):
+        extent, twice = tile(layer, mapping, index), 2 if level.double else 1
+        name = level.name + (" (double buffered)" if level.double else "")
+        tiles = {
+            tensor.name: twice * tensor.words(extent) * arch.width(tensor.name) / arch.word
+            for tensor in layer.tensors
+            if stage.holds(tensor.name)
+        }
+        if isinstance(level.capacity, dict):
+            yield from (
+                (f"{name}, {one}", {one: tiles[one]}, level.capacity[one]) for one in tiles if one in level.capacity
+            )
+        elif level.capacity is not None and tiles:
+            yield name, tiles, level.capacity
+
+
+def tiles(
+    layer: Layer, mapping: Mapping, level: int, tensor: str, ranks: tuple[int, int] = (-2, -1), ax: Axes | None = None
+) -> Axes:
+    """Two ranks of a tensor as a map, cut into the tiles that the loops above a level make; halo words in dark.
+
+    level: index of the level that holds the tiles. ranks: which ranks of the tensor are drawn, the last two by default.
+    A number stands in each word: the tiles that it belongs to.
+
+    >>> from accelsim import conv, nest
+    >>> ax = tiles(conv("c", P=4, Q=4, R=3, S=3), nest("DRAM: P2 Q2 | GLB: P2 Q2 R3 S3"), 1, "ifmap")
+    >>> ax.get_title()
+    'ifmap of c: 36 words in 4 tiles of 4 x 4; 20 lie in more than one'
+    """
+    extent = tile(layer, mapping, level)
+    chosen = next((each for each in layer.tensors if each.name == tensor), None)
+    if chosen is None:
+        raise PlotError(f"{layer.name} has {', '.join(each.name for each in layer.tensors)}; got {tensor!r}")
+    rows, columns = ([_covered(layer, extent, chosen.ranks[rank])][0] for rank in ranks)
+    sizes = [max(max(part) for part in parts) + 1 for parts in (rows, columns)]
+    if sizes[0] * sizes[1] > 10_000:
+        raise PlotError(
+            f"{tensor} of {layer.name} has {sizes[0]:,} x {sizes[1]:,} words here; a map shows up to 10,000"
+        )
+    times = [
+        [sum(i in part for part in parts) for i in range(size)]
+        for parts, size in zip((rows, columns), sizes, strict=True)
+    ]
+    cells = [[down * across for across in times[1]] for down in times[0]]
+    ax = _axes(ax)
+    shades = ListedColormap(["#ffffff", COLOURS[0], COLOURS[1], COLOURS[1], COLOURS[5]])
+    ax.imshow([[min(cell, 4) for cell in row] for row in cells], cmap=shades, vmin=0, vmax=4)
+    for i, row in enumerate(cells if sizes[0] * sizes[1] <= 400 else ()):
+        for j, cell in enumerate(row):
+            ax.text(j, i, str(cell), ha="center", va="center", fontsize=8, color=INK)
+    for part in rows:
+        ax.plot([-0.5, sizes[1] - 0.5], [min(part) - 0.5] * 2, color=INK, lw=1)
+    for part in columns:
+        ax.plot([min(part) - 0.5] * 2, [-0.5, sizes[0] - 0.5], color=INK, lw=1)
+    shared = sum(cell > 1 for row in cells for cell in row)
+    size = f"{max(map(len, rows))} x {max(map(len, columns))}"
+    ax.set(xlabel=str(chosen.ranks[ranks[1]]), ylabel=str(chosen.ranks[ranks[0]]))
+    head = f"{tensor} of {layer.name}: {sum(cell > 0 for row in cells for cell in row)} words"
+    ax.set_title(f"{head} in {len(rows) * len(columns)} tiles of {size}; {shared} lie in more than one")
+    return ax
+
+
+def _covered(layer: Layer, extent: dict[str, int], rank: Any) -> list[set[int]]:
+    """The coordinates of a rank that each of its tiles touches."""
+    starts: list[dict[str, int]] = [{}]
+    for dim, _ in rank.terms:
+        starts = [{**start, dim: at} for start in starts for at in range(0, layer.dims[dim], extent[dim])]
+    return [_points(layer, extent, rank, start) for start in starts]
+
+
+def _points(layer: Layer, extent: dict[str, int], rank: Any, start: dict[str, int]) -> set[int]:
+    points = {0}
+    for dim, coefficient in rank.terms:
+        end = min(start[dim] + extent[dim], layer.dims[dim])
+        points = {point + coefficient * at for point in points for at in range(start[dim], end)}
+    return points
+
+
+def _states(timeline: Timeline, cycle: int) -> str:
+    if not 1 <= cycle <= timeline.cycles:
+        raise PlotError(f"{timeline.name} shows cycles 1 to {timeline.cycles}, got {cycle!r}")
+    return timeline.states[cycle - 1]
+
+
+def _edges(timeline: Timeline) -> list[int]:
+    return list(range(timeline.first, timeline.first + timeline.cycles + 1))
+
+
+def _look(index: int) -> dict[str, Any]:
+    return {"facecolor": COLOURS[index % 7], "hatch": PATTERNS[index % 7], "edgecolor": INK, "linewidth": 0.8}
+
+
+def _axes(ax: Axes | None, frame: bool = True) -> Axes:
+    if ax is None:
+        _, ax = plt.subplots(layout="constrained")
+    if frame:
+        ax.spines[["top", "right"]].set_visible(False)
+    else:
+        ax.set_axis_off()
+    return ax
