@@ -7,6 +7,7 @@ behind a plot are those of the value it draws: print the report, the timeline or
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from typing import Any
 
@@ -129,7 +130,11 @@ def loops(mapping: Mapping, ax: Axes | None = None) -> Axes:
             box = {"fc": "white", "ec": LINE, "pad": 2} if line.startswith("at once") else None
             ax.text(left + 0.25 + 0.3 * bool(at), top - 0.4, line, va="center", weight=heavy, color=INK, bbox=box)
             top -= 1
-    ax.set(xlim=(-0.1, width + 0.1), ylim=(-0.1, height + 0.1), title="outermost level outside; the innermost loop turns fastest")
+    ax.set(
+        xlim=(-0.1, width + 0.1),
+        ylim=(-0.1, height + 0.1),
+        title="outermost level outside; the innermost loop turns fastest",
+    )
     return ax
 
 
@@ -354,3 +359,17 @@ def _axes(ax: Axes | None, frame: bool = True) -> Axes:
     else:
         ax.set_axis_off()
     return ax
+
+
+def png(ax: Axes) -> bytes:
+    """The figure of an Axes as a PNG file, for a page that is printed; the figure is closed.
+
+    >>> from accelsim import nest
+    >>> png(loops(nest("DRAM: M2 | spad: C3")))[:4]
+    b'\\x89PNG'
+    """
+    file, figure = io.BytesIO(), ax.get_figure(root=True)
+    assert figure is not None
+    figure.savefig(file, format="png", dpi=150, bbox_inches="tight")
+    plt.close(figure)
+    return file.getvalue()

@@ -53,7 +53,14 @@ def pe_array(
         raise WidgetError(f"{line.name} cannot be played as asked\n  " + "\n  ".join(faults))
     state = {"cycle": cycle, "pe": [int(place) for place in pe]}
     shown = cycle if cycle > 1 else (line.cycles + 1) // 2  # without script, the middle of the run
-    return View("pe_array", _data(line), state, _figure(line, shown, pe), _text(line, cycle, pe))
+    texts = _figure(line, shown, pe), _text(line, cycle, pe)
+    return View("pe_array", _data(line), state, *texts, picture=lambda: _plot(line, shown))
+
+
+def _plot(line: Timeline, cycle: int) -> bytes:
+    from accelsim import plot
+
+    return plot.png(plot.pes(line, cycle))
 
 
 def _timeline(value: Any, window: tuple[int, int] | None) -> Timeline:

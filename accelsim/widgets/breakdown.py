@@ -8,11 +8,12 @@ from html import escape
 from typing import Any
 
 from accelsim.energy import by_access
-from accelsim.report import Report, table
+from accelsim.report import NetworkReport, Report, table
 from accelsim.widgets import figures
 from accelsim.widgets.host import View
 from accelsim.widgets.loops import WidgetError
 
+Priced = Report | NetworkReport
 BY = {"level": "level", "tensor": "tensor"}
 SCALES = {"mac": "per MAC", "total": "in all", "share": "as shares"}
 
@@ -46,13 +47,14 @@ class Spent:
         return found
 
 
-def energy_breakdown(*reports: Report | Mapping[str, Report], by: str = "level", scale: str = "mac") -> View:
+def energy_breakdown(*reports: Priced | Mapping[str, Priced], by: str = "level", scale: str = "mac") -> View:
     """Where the energy of one report, or of several side by side, goes, by level and by tensor, at prices you change.
 
-    Give reports, or a table of them by name. `by` is "level" or "tensor"; `scale` is "mac" (energy for each MAC),
-    "total" or "share". The reader changes the energy table, such as the price of a DRAM access, and sees the bars
-    change: energy is counts times that table, and the counts stay. Live, `view.widget.by`, `.scale` and `.table` follow
-    the reader and may be set. Raises `WidgetError` for what is no report and for machines with different units.
+    Give reports, of layers or of networks, or a table of them by name. `by` is "level" or "tensor"; `scale` is "mac"
+    (energy for each MAC), "total" or "share". The reader changes the energy table, such as the price of a DRAM access,
+    and sees the bars change: energy is counts times that table, and the counts stay. Live, `view.widget.by`, `.scale`
+    and `.table` follow the reader and may be set. Raises `WidgetError` for what is no report and for machines with
+    different units.
 
     >>> from accelsim import catalog, evaluate
     >>> layer, machine = catalog.alexnet().layer("conv3"), catalog.eyeriss()
@@ -79,7 +81,16 @@ def energy_breakdown(*reports: Report | Mapping[str, Report], by: str = "level",
         ],
         "keys": {by: keys(spent, by) for by in BY},
     }
-    return View("energy_breakdown", data, state, _figure(spent, by, scale, prices), _text(spent, by, scale, prices))
+    shown = _figure(spent, by, scale, prices), _text(spent, by, scale, prices)
+    return View("energy_breakdown", data, state, *shown, picture=lambda: _plot(dict(named), by))
+
+
+def _plot(named: dict[str, Any], by: str) -> bytes | None:
+    from accelsim import plot
+
+    if not all(isinstance(report, Report) for report in named.values()):
+        return None
+    return plot.png(plot.energy(*named.values(), by=by, names=[*named]))
 
 
 def _named(reports: Sequence[Any]) -> list[tuple[str, Any]]:
@@ -93,7 +104,9 @@ def _named(reports: Sequence[Any]) -> list[tuple[str, Any]]:
 
 
 def _name(report: Any) -> str:
-    return f"{report.layer.name} on {report.arch.name}" if isinstance(report, Report) else "?"
+    if not _is(report):
+        return "?"
+    return f"{report.name if isinstance(report, NetworkReport) else report.layer.name} on {report.arch.name}"
 
 
 def _faults(named: list[tuple[str, Any]], by: str, scale: str) -> list[str]:
@@ -108,10 +121,10 @@ def _faults(named: list[tuple[str, Any]], by: str, scale: str) -> list[str]:
 
 
 def _is(value: object) -> bool:
-    return isinstance(value, Report)
+    return isinstance(value, Report) or (isinstance(value, NetworkReport) and bool(value.reports))
 
 
-def split(name: str, report: Report) -> Spent:
+def split(name: str, report: Priced) -> Spent:
     """A report's energy as amounts and prices. A level whose reads cost what its writes do has one row.
 
     >>> from accelsim import Arch, Level, einsum, evaluate, nest
@@ -121,6 +134,8 @@ def split(name: str, report: Report) -> Spent:
     >>> spent.prices
     {'DRAM word': 200.0, 'reg read': 1.0, 'reg write': 2.0, 'MAC': 1.0}
     """
+    if isinstance(report, NetworkReport):
+        return _joined(name, [split(name, each) for each in report.reports])
     arch, counts = report.arch, report.counts
     words = {"read": counts.reads, "write": counts.writes, "link": counts.carried}
     entries, prices = [], {}
@@ -141,6 +156,16 @@ def split(name: str, report: Report) -> Spent:
         prices["rest leakage"] = float(arch.leak)
         entries.append(Entry("rest", "leakage", "rest leakage", float(report.cycles)))
     return Spent(name, report.macs, arch.unit, tuple(entries), prices)
+
+
+def _joined(name: str, parts: Sequence[Spent]) -> Spent:
+    """Layers run one after the other on one machine."""
+    amounts: dict[tuple[str, str, str], float] = {}
+    for entry in (entry for part in parts for entry in part.entries):
+        key = (entry.level, entry.tensor, entry.row)
+        amounts[key] = amounts.get(key, 0.0) + entry.amount
+    entries = tuple(Entry(*key, amount) for key, amount in amounts.items())
+    return Spent(name, sum(part.macs for part in parts), parts[0].unit, entries, parts[0].prices)
 
 
 def aligned(spent: Sequence[Spent]) -> tuple[list[Spent], dict[str, float]]:

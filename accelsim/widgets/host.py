@@ -8,6 +8,7 @@ to get the static page (the book does when it is built); it is also what you get
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import importlib.util
 import json
@@ -25,7 +26,8 @@ class View:
 
     `module` names `<module>.js` and `<module>.css` in this package. `data` never changes; `state` holds
     what the reader changes, by name. `figure` is the HTML shown where no script runs, `text` the same for a
-    terminal or a PDF. Live, `replies` makes the state `answer` of each new state `asked`.
+    terminal. Live, `replies` makes the state `answer` of each new state `asked`. `picture` draws a PNG for print; a
+    PDF shows the text of a view without one.
     """
 
     module: str
@@ -34,6 +36,7 @@ class View:
     figure: str = ""
     text: str = ""
     replies: Callable[[str], dict[str, Any]] | None = None
+    picture: Callable[[], bytes | None] | None = None
 
     @cached_property
     def widget(self) -> Any:
@@ -54,9 +57,14 @@ class View:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
         if static():
-            return {"text/html": self.html, "text/plain": self.text}
+            return {"text/html": self.html, "text/plain": self.text} | self._printed()
         bundle, metadata = self.widget._repr_mimebundle_(include=include, exclude=exclude)
         return {**bundle, "text/plain": self.text}, metadata
+
+    def _printed(self) -> dict[str, str]:
+        """The picture, while a book is built on a machine that can draw it."""
+        drawn = self.picture() if self.picture and built() and importlib.util.find_spec("matplotlib") else None
+        return {"image/png": base64.b64encode(drawn).decode()} if drawn else {}
 
     def __str__(self) -> str:
         return self.text
@@ -67,7 +75,12 @@ class View:
 
 def static() -> bool:
     """Whether views are shown static: `ACCELSIM_STATIC` is set to something other than 0, or there is no anywidget."""
-    return os.environ.get("ACCELSIM_STATIC", "0") not in ("", "0") or importlib.util.find_spec("anywidget") is None
+    return built() or importlib.util.find_spec("anywidget") is None
+
+
+def built() -> bool:
+    """Whether a page for readers without a kernel is being made: `ACCELSIM_STATIC` is set, and not to 0."""
+    return os.environ.get("ACCELSIM_STATIC", "0") not in ("", "0")
 
 
 def source(name: str) -> str:

@@ -137,7 +137,15 @@ def tile_packer(
     packing = Packing(layer, Arch("tile packer", levels, word=word, bits=wide if bits else {}), sizes, loops)
     swept = next((dim for dim in layer.dims if 1 < sizes[dim] < layer.dims[dim]), max(layer.dims, key=layer.dims.get))  # type: ignore[arg-type]
     state = {"tile": sizes, "order": " ".join(loops), "double": double, "wide": bool(bits), "swept": swept}
-    return View("tile_packer", _data(packing, wide), state, _figure(packing), _text(packing))
+    return View(
+        "tile_packer", _data(packing, wide), state, _figure(packing), _text(packing), picture=lambda: _plot(packing)
+    )
+
+
+def _plot(packing: Packing) -> bytes | None:
+    from accelsim import plot
+
+    return None if packing.faults else plot.png(plot.buffer(packing.layer, packing.arch, packing.mapping))
 
 
 def _faults(layer: Any, capacity: Any, tile: Any, order: Any, word: Any, bits: Any) -> list[str]:

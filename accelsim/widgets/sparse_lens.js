@@ -75,8 +75,9 @@ function render({ model, el }) {
   curve.set("Bits a word by density", ["density", ...curves.map(({ name }) => name)],
     curves[0].bits.map((_, at) => [`${100 * at / data.step} %`, ...curves.map(({ bits }) => (bits[at] / words).toFixed(2))]));
 
-  function plot() {
-    const x = (at) => 50 + 420 * at / data.step, y = (bits) => 200 - 180 * Math.min(bits / words, 12) / 12;
+  const x = (at) => 50 + 420 * at / data.step, marker = draw("path", { class: "here-line" });
+  function plot() { // drawn once; the marker moves
+    const y = (bits) => 200 - 180 * Math.min(bits / words, 12) / 12;
     const dashes = ["", "8 4", "2 3", "10 3 2 3", "5 2"];
     const lines = curves.map(({ bits }, i) => draw("path", {
       class: `curve k${i}`, "stroke-dasharray": dashes[i],
@@ -86,7 +87,6 @@ function render({ model, el }) {
       const last = bits.findLastIndex((value) => value / words <= 12);
       return draw("text", { x: x(last) + 6, y: y(bits[last]) + 4 + (last < data.step ? -8 : 0) }, name);
     });
-    const at = level("weights");
     chart.replaceChildren(draw("svg", {
       viewBox: "0 0 600 240", class: "chart", role: "img", "aria-label": "Bits a word of each format over density; the table below holds the points",
     },
@@ -94,7 +94,7 @@ function render({ model, el }) {
       ...[0, 4, 8, 12].map((bits) => draw("text", { x: 42, y: y(bits * words) + 4, "text-anchor": "end" }, String(bits))),
       ...[0, 5, 10, 15, 20].map((place) => draw("text", { x: x(place), y: 217, "text-anchor": "middle" }, `${5 * place} %`)),
       draw("text", { x: 262, y: 236, "text-anchor": "middle" }, "density of the tensor"),
-      draw("path", { class: "here-line", d: `M${x(at)} 15V200` }), ...lines, ...ends));
+      marker, ...lines, ...ends));
   }
   function sentence() {
     const total = M * K * N, found = left();
@@ -138,10 +138,11 @@ function render({ model, el }) {
     sized.set(data.sized, data.heads, curves.map(({ name, bits, meets }, i) => [
       name, whole(sizes[i]), (sizes[i] / (M * K)).toFixed(2), (bits[level("weights")] / words).toFixed(2), meets.length ? `${meets[0]} %` : "",
     ]));
-    plot();
+    marker.setAttribute("d", `M${x(level("weights"))} 15V200`);
     step();
   }
   const leave = follow(model, { weights: show, activations: show, weight_structure: show, activation_structure: show, mode: show, cycle: step });
+  plot();
   show();
   return () => {
     walk.stop();

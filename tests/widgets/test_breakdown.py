@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from accelsim import Arch, Level, catalog, evaluate
+from accelsim import Arch, Level, catalog, evaluate, evaluate_network
 from accelsim.errors import AccelsimError
 from accelsim.widgets import energy_breakdown
 from accelsim.widgets.breakdown import BY, SCALES, aligned, keys, rows, sentence, split
@@ -80,6 +80,14 @@ def test_a_changed_price_gives_what_evaluating_a_machine_with_that_price_gives()
     cheap = replace(machine, levels=(replace(machine.levels[0], read=50, write=50), *machine.levels[1:]))
     changed = PRICES | {"DRAM word": 50.0}
     assert SPENT[0].sums("tensor", changed) == pytest.approx(evaluate(CONV3, cheap, MAPPING).by_tensor())
+
+
+def test_a_network_is_the_sum_of_its_layers():
+    alexnet = catalog.alexnet()
+    report = evaluate_network("alexnet", alexnet.layers, catalog.eyeriss(), catalog.mappings("eyeriss", "alexnet"))
+    spent = split("alexnet", report)
+    assert sum(spent.sums("level", spent.prices).values()) == pytest.approx(report.total)
+    assert "alexnet on eyeriss: 6." in str(energy_breakdown(report))
 
 
 def test_leakage_and_words_of_another_width_are_priced_as_the_machine_prices_them():

@@ -1,5 +1,6 @@
 """What holds for every view: size, speed, accessibility, without scripts, in print, several on a page."""
 
+import base64
 import statistics
 
 import pytest
@@ -78,6 +79,7 @@ def test_a_key_is_on_the_screen_within_100_ms_and_the_page_within_1500(site, bro
         tab.goto(site(view(name)))
         tab.evaluate(MEASURE)
         tab.locator(VIEWS[name][1]).first.focus()
+        keys(tab)
         median, painted = statistics.median(keys(tab)), tab.evaluate(PAINTED)
         print(
             f"{name}: key to pixels {median:.0f} ms (nothing: {bare:.0f}), first paint {painted:.0f} ms ({first:.0f})"
@@ -95,3 +97,12 @@ def keys(tab):
         tab.keyboard.press(key)
     tab.wait_for_function("window.times.length >= 20")
     return tab.evaluate("window.times.splice(0)")
+
+
+@every
+def test_a_page_that_is_printed_has_a_picture_or_text(name, monkeypatch):
+    monkeypatch.setenv("ACCELSIM_STATIC", "1")
+    bundle = view(name)._repr_mimebundle_()
+    assert ("image/png" in bundle) == (name in ("pe_array", "tile_packer", "energy_breakdown"))
+    assert base64.b64decode(bundle.get("image/png", "")).startswith(b"\x89PNG" if "image/png" in bundle else b"")
+    assert len(bundle["text/plain"]) > 200
