@@ -5,6 +5,9 @@ autograder formgrader COURSE  open JupyterLab with formgrader on it
 autograder release LAB     make release/LAB/ for the students
 autograder grade LAB       grade what is in submitted/*/LAB/
 autograder feedback LAB    make a page for each student graded
+autograder doctor          try the sandbox on this machine, and say what to install
+autograder report LAB      make a page for the instructor: points, questions, mistakes, repairs
+autograder export          write points for a spreadsheet, Canvas or Moodle
 """
 
 from __future__ import annotations
@@ -60,6 +63,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     _init_command(commands)
+    says = "attack every sandbox that this machine offers, and say which one holds and what to install"
+    commands.add_parser("doctor", help=says, description=says[0].upper() + says[1:] + ".").set_defaults(run=_doctor)
     _command(
         commands, "release", "make release/LAB/: notebook without solutions, data, licences, public cases", _release
     )
@@ -82,7 +87,24 @@ def _parser() -> argparse.ArgumentParser:
     feedback = _command(commands, "feedback", "make feedback/STUDENT/LAB/LAB.html for every student graded", _feedback)
     feedback.add_argument("--student", action="append", metavar="NAME", help="only this student; may be given again")
     feedback.add_argument("--text", action="store_true", help="also print the feedback as plain text")
+    feedback.add_argument("--book", default="", metavar="URL", help="link sections to the book published there")
+    _command(commands, "report", "make reports/LAB.html: points, questions, misconceptions, time, repairs", _report)
+    _export_command(commands)
     return parser
+
+
+def _export_command(commands: argparse._SubParsersAction) -> None:
+    says = "write points from the gradebook for a spreadsheet, Canvas or Moodle"
+    export = commands.add_parser("export", help=says, description=says[0].upper() + says[1:] + ".")
+    export.add_argument("lab", nargs="*", metavar="LAB", help="names of labs in the gradebook (all that are graded)")
+    export.add_argument("--course", type=Path, default=Path("course"), metavar="DIR", help="course folder (./course)")
+    export.add_argument("--format", choices=("csv", "canvas", "moodle"), default="csv", help="(csv)")
+    export.add_argument("--template", type=Path, metavar="CSV", help="fill in a file that Canvas or Moodle exported")
+    export.add_argument("--ids", type=Path, metavar="CSV", help="two columns: student, the platform's id")
+    ids = ("idnumber", "email", "username")
+    export.add_argument("--by", choices=ids, default="idnumber", help="what Moodle knows students by (idnumber)")
+    export.add_argument("--to", type=Path, metavar="CSV", help="write here (COURSE/exports/FORMAT.csv)")
+    export.set_defaults(run=_export)
 
 
 def _init_command(commands: argparse._SubParsersAction) -> None:
@@ -104,6 +126,12 @@ def _init_command(commands: argparse._SubParsersAction) -> None:
     open_.add_argument("--port", type=int, default=8888, metavar="N", help="port on this machine (8888)")
     open_.add_argument("--no-browser", action="store_true", help="open no browser")
     open_.set_defaults(run=_formgrader)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from autograder.doctor import doctor
+
+    return doctor()
 
 
 def _command(commands: argparse._SubParsersAction, name: str, says: str, run: object) -> argparse.ArgumentParser:
@@ -156,7 +184,24 @@ def _feedback(options: argparse.Namespace) -> int:
     from autograder.course import open_course
     from autograder.feedback import feedback
 
-    return feedback(lab.find(options.lab).name, open_course(options.course), options.student, options.text)
+    name = lab.find(options.lab).name
+    return feedback(name, open_course(options.course), options.student, options.text, options.book)
+
+
+def _report(options: argparse.Namespace) -> int:
+    from autograder import lab
+    from autograder.course import open_course
+    from autograder.report import report
+
+    return report(lab.find(options.lab).name, open_course(options.course))
+
+
+def _export(options: argparse.Namespace) -> int:
+    from autograder.course import open_course
+    from autograder.export import export
+
+    course, files = open_course(options.course), (options.to, options.template, options.ids)
+    return export(course, options.lab, options.format, *files, options.by)
 
 
 if __name__ == "__main__":

@@ -2,48 +2,43 @@
 
 from __future__ import annotations
 
-import html
 import json
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from autograder.course import Course, gradebook, write
+from accelsim.errors import suggest
+from autograder.course import Course, config, gradebook, write
 from autograder.errors import AutograderError, printable
 from autograder.grade import ATTENTION, RESULT, by_hand
+from autograder.page import Markup, document, table
+from autograder.page import text as _e
 from autograder.public import read_public
-from autograder.student import PUBLIC, answer_to, in_words, try_next
+from autograder.student import PUBLIC, SECTION, answer_to, in_words, try_next
 
-STYLE = """
-:root { color-scheme: light; }
-body { font: 1rem/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff; }
-main { max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.5rem; } h2 { font-size: 1.2rem; margin-top: 2rem; border-top: 2px solid #555; padding-top: .75rem; }
-table { border-collapse: collapse; margin: .75rem 0; }
-caption { text-align: left; font-weight: bold; padding-bottom: .25rem; }
-th, td { text-align: left; vertical-align: top; padding: .2rem 1rem .2rem 0; border-bottom: 1px solid #bbb; }
-tbody th { font-weight: 600; } .points tbody th { font-weight: normal; }
-td.number { text-align: right; font-variant-numeric: tabular-nums; }
-pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; font-size: .9rem; }
-.says { border-left: 4px solid #8a3c00; padding-left: 1rem; } .fault { border: 2px solid #8a3c00; padding: .5rem 1rem; }
-"""
+MOST_LISTED = 10
 
 
-def feedback(lab: str, course: Course, students: Sequence[str] | None = None, text: bool = False) -> int:
+def feedback(
+    lab: str, course: Course, students: Sequence[str] | None = None, text: bool = False, book: str = ""
+) -> int:
     """Write feedback/<student>/<lab>/<lab>.html for all graded (or `students`); print where, or the text of each.
 
+    `book` is the address of the published book, to which sections are linked; where it is empty,
+    `c.Autograder.book` of nbgrader_config.py is used, and without that sections are named only.
     Raises AutograderError when nobody is graded.
     """
     results, unreadable = _results(lab, course, students), 0
-    answers = _answers(lab, course)
-    with gradebook(course) as book:
+    answers, address = _answers(lab, course), book or str(config(course).Autograder.get("book", ""))
+    with gradebook(course) as grades:
         for student, path in results.items():
             try:
                 result = json.loads(path.read_text("utf-8"))
-                result["by_hand"] = by_hand(book, lab, student)
+                result["by_hand"] = by_hand(grades, lab, student)
                 result["items"] = [item | {"answer": answers.get(item["name"], "")} for item in result["items"]]
-                page, plain = as_html(result), as_text(result)
+                page, plain = as_html(result, address), as_text(result)
             except (OSError, ValueError, KeyError, TypeError, IndexError):
                 unreadable += 1
                 print(f"{path} cannot be read; grade this student again", file=sys.stderr)
@@ -74,7 +69,9 @@ def _results(lab: str, course: Course, students: Sequence[str] | None) -> dict[s
     if not found:
         raise AutograderError(f"nobody is graded yet in {course.root / 'autograded'}: autograder grade {lab}")
     if unknown := [name for name in students or () if name not in found]:
-        raise AutograderError(f"not graded: {', '.join(unknown)}; graded are {', '.join(found)}")
+        nearest = ", ".join(f"{name}{suggest(name, list(found))}" for name in unknown)
+        known = ", ".join(found) if len(found) <= MOST_LISTED else f"{len(found)} students"
+        raise AutograderError(f"not graded: {nearest} (graded in {lab}: {known})")
     return {name: path for name, path in found.items() if not students or name in students}
 
 
@@ -120,7 +117,7 @@ def _text_lines(result: dict[str, Any]) -> Iterator[str]:
     yield f"{result['title']}: {result['student']}, {points}"
     if result["fault"]:
         yield f"  Your notebook could not be graded: {result['fault']}."
-    yield from (f"  Note: {note}" for note in result["notes"])
+    yield from (f"  Note: {note}" for note in notes_of(result))
     for item in result["items"]:
         yield ""
         yield f"{item['name']}: {item['points']:g} of {item['of']:g} points"
@@ -141,23 +138,13 @@ def _hand_points(row: dict[str, Any]) -> str:
     return "not yet any" if row["points"] is None else f"{row['points']:g}"
 
 
-def as_html(result: dict[str, Any]) -> str:
-    """The feedback as one page that asks no other file and no host."""
+def as_html(result: dict[str, Any], book: str = "") -> str:
+    """The feedback as one page that asks no other file and no host; `book` is where its sections are linked to."""
     head = f"{result['title']}: feedback for {result['student']}"
-    body = "".join(_sections(result))
-    return printable(
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{_e(head)}</title><style>{STYLE}</style></head>\n"
-        f"<body><main><h1>{_e(head)}</h1>\n{body}</main></body></html>\n"
-    )
+    return document(head, "".join(_sections(result, book)))
 
 
-def _e(text: Any) -> str:
-    return html.escape(str(text))
-
-
-def _sections(result: dict[str, Any]) -> Iterator[str]:
+def _sections(result: dict[str, Any], book: str) -> Iterator[str]:
     points = f"{result['points']:g} of {result['of']:g} points"
     yield f"<p><strong>{points}</strong> from the checks, graded {_e(result['graded'][:10])}.</p>\n"
     if result["fault"]:
@@ -165,52 +152,75 @@ def _sections(result: dict[str, Any]) -> Iterator[str]:
             f'<p class="fault"><strong>Your notebook could not be graded:</strong> {_e(result["fault"])}. '
             "What you handed in is kept as it is. Send the notebook again, or ask your instructor.</p>\n"
         )
-    if result["notes"]:
-        yield "<h2>Notes</h2><ul>" + "".join(f"<li>{_e(note)}</li>" for note in result["notes"]) + "</ul>\n"
+    if notes := notes_of(result):
+        yield "<h2>Notes on your notebook</h2><ul>" + "".join(f"<li>{_e(note)}</li>" for note in notes) + "</ul>\n"
     if result["items"]:
         yield _summary(result["items"])
-    yield from (_item(item) for item in result["items"])
+    yield from (_item(item, book) for item in result["items"])
     if result["by_hand"]:
         yield _hand_table(result["by_hand"])
 
 
+def notes_of(result: dict[str, Any]) -> list[str]:
+    """What was noted and what was put right before grading, in the order in which it came up."""
+    return [*(repair["says"] for repair in result.get("repairs", [])), *result["notes"]]
+
+
 def _hand_table(rows: Sequence[dict[str, Any]]) -> str:
-    body = "".join(
-        f'<tr><th scope="row">{_e(row["name"])}</th><td class="number">{_hand_points(row)}</td>'
-        f'<td class="number">{row["of"]:g}</td><td>{_e(row["comment"])}</td></tr>'
-        for row in rows
-    )
+    body = [(row["name"], _given(row), row["of"], row["comment"]) for row in rows]
     head = "<h2>Graded by a person</h2><p>For an item that stands above too, these points count instead.</p>"
-    return head + _table("Graded by a person", ("Item", "Points", "Of", "Comment"), body) + "\n"
+    return head + table("Graded by a person", ("Item", "Points", "Of", "Comment"), body) + "\n"
+
+
+def _given(row: dict[str, Any]) -> Any:
+    return "not yet any" if row["points"] is None else row["points"]
 
 
 def _summary(items: Sequence[dict[str, Any]]) -> str:
-    rows = "".join(
-        f'<tr><th scope="row"><a href="#{_e(i["name"])}">{_e(i["name"])}</a></th>'
-        f'<td class="number">{i["points"]:g}</td><td class="number">{i["of"]:g}</td>'
-        f"<td>{_e(i['mistake']['name'] if i['mistake'] else '')}</td></tr>"
+    rows = [
+        (
+            Markup(f'<a href="#{_e(i["name"])}">{_e(i["name"])}</a>'),
+            i["points"],
+            i["of"],
+            (i["mistake"] or {}).get("name", ""),
+        )
         for i in items
-    )
-    return _table("All items", ("Item", "Points", "Of", "What it looks like"), rows) + "\n"
+    ]
+    return table("All items", ("Item", "Points", "Of", "What it looks like"), rows)
 
 
-def _item(item: dict[str, Any]) -> str:
+def _item(item: dict[str, Any], book: str) -> str:
     name, (right, cases) = _e(item["name"]), item["public"]
     points = f"{item['points']:g} of {item['of']:g} points"
     parts = [
         f'<section aria-labelledby="{name}">',
         f'<h2 id="{name}">{name}: {points}</h2>',
-        f"<p>Your function <code>{_e(item['function'])}</code> is right on",
-        f"{right} of the {cases} cases you can see.</p>",
+        f"<p>Your function <code>{_e(item['function'])}</code> is right on {_seen(right, cases)}.</p>",
         *_mistake(item["mistake"]),
         *(f"<p><strong>{label}:</strong> {_e(text)}</p>" for label, text in _answer(item)),
-        f"<p><strong>Next:</strong> {_e(next_step(item))}</p>",
+        f"<p><strong>Next:</strong> {_linked(_e(next_step(item)), item['mistake'], book)}</p>",
         *_evidence(item["evidence"]),
         *_failing(item["fails_for"]),
-        _parts(list(parts_of(item))),
+        table("Where the points come from", ("For", "Points", "Of"), parts_of(item), "points"),
         "</section>\n",
     ]
     return "\n".join(parts)
+
+
+def _seen(right: int, cases: int) -> str:
+    if cases == 1:
+        return "the one case you can see" if right else "none of the cases you can see: there is one"
+    return f"all {cases} cases you can see" if right == cases else f"{right} of the {cases} cases you can see"
+
+
+def _linked(words: str, mistake: dict[str, str] | None, book: str) -> str:
+    """The section named in the words as a link, where the address of the book is known."""
+    found = SECTION.fullmatch(mistake["section"]) if mistake and re.match("https?://", book) else None
+    if not mistake or not found:
+        return words
+    section = _e(in_words(mistake["section"]))
+    address = _e(f"{book.rstrip('/')}/{found['page']}{found['anchor'] or ''}")
+    return words.replace(section, f'<a href="{address}">{section}</a>')
 
 
 def _mistake(mistake: dict[str, str] | None) -> Iterator[str]:
@@ -220,30 +230,11 @@ def _mistake(mistake: dict[str, str] | None) -> Iterator[str]:
 
 def _evidence(evidence: Sequence[Sequence[str]]) -> Iterator[str]:
     if evidence:
-        rows = "".join(
-            f'<tr><th scope="row">{_e(label)}</th><td><pre>{_e(text)}</pre></td></tr>' for label, text in evidence
-        )
-        yield f"<table><caption>What happened in your run</caption><tbody>{rows}</tbody></table>"
+        rows = [(label, Markup(f"<pre>{_e(text)}</pre>")) for label, text in evidence]
+        yield table("What happened in your run", ("What", "In your run"), rows, "run")
 
 
 def _failing(kinds: Sequence[str]) -> Iterator[str]:
     if kinds:
-        yield (
-            "<p>It is wrong for other cases of these kinds:</p><ul>"
-            + "".join(f"<li>{_e(k)}</li>" for k in kinds)
-            + "</ul>"
-        )
-
-
-def _parts(parts: Sequence[Sequence[Any]]) -> str:
-    rows = "".join(
-        f'<tr><th scope="row">{_e(what)}</th><td class="number">{points:g}</td><td class="number">{of:g}</td></tr>'
-        for what, points, of in parts
-    )
-    return _table("Where the points come from", ("For", "Points", "Of"), rows, "points")
-
-
-def _table(caption: str, columns: Sequence[str], rows: str, look: str = "plain") -> str:
-    head = "".join(f'<th scope="col">{name}</th>' for name in columns)
-    body = f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody>"
-    return f'<table class="{look}"><caption>{caption}</caption>{body}</table>'
+        shown = "".join(f"<li>{_e(kind)}</li>" for kind in kinds)
+        yield f"<p>It is wrong for other cases of these kinds:</p><ul>{shown}</ul>"

@@ -6,8 +6,9 @@ import cmath
 import copy
 import itertools
 import numbers
+import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from autograder.questions import Case, Finding, Judge, Mistake, Question
@@ -206,7 +207,16 @@ def _compare_arrays(
         if finite is not None:
             return _element_difference(expected, got, finite, where, "finiteness")
     wrong = _first(~_close(expected, got, tolerance))
-    return None if wrong is None else _element_difference(expected, got, wrong, where, "value")
+    if wrong is None:
+        return None
+    first = _element_difference(expected, got, wrong, where, "value")
+    return replace(first, text=first.text + _how_many(~_close(expected, got, tolerance)))
+
+
+def _how_many(wrong: Any) -> str:
+    """How much of an array differs, beyond the element that is shown."""
+    count, size = int(np.sum(wrong)), int(np.size(wrong))
+    return "" if count == 1 else f" (the first of {count} that differ, of {size})"
 
 
 def _family_difference(want_family: str, family: str, shown: str, where: str) -> Difference:
@@ -240,16 +250,55 @@ def _element_difference(
 
 
 def show(value: Any, limit: int = 200) -> str:
-    """A value as a student reads it, cut at `limit` characters.
+    """A value as a student reads it: a small array whole, a large one by its shape and first numbers.
+
+    Anything else is cut at `limit` characters.
 
     >>> show([1, 2.0, "x"])
     "[1, 2.0, 'x']"
+    >>> show(np.arange(300).reshape(3, 100))
+    'an array of shape (3, 100): 0, 1, 2, 3, 4, 5, 6, 7, ...'
     """
     if is_array(value):
-        text = np.array2string(value, separator=", ", threshold=64, max_line_width=100)
-    else:
-        text = repr(_plain(value))
+        return _show_array(value)
+    text = repr(_plain(value))
     return text if len(text) <= limit else text[: limit - 4] + " ..."
+
+
+SMALL = 64
+
+
+def _show_array(array: Any) -> str:
+    if array.size > SMALL:
+        return f"an array of shape {array.shape}: {_listed(array.reshape(-1)[:8])}, ..."
+    text = np.array2string(array, separator=", ", threshold=SMALL, max_line_width=76)
+    return re.sub(r"\n\s*\n+", "\n", text)[:2000]  # planes of an array of many dimensions without blank lines
+
+
+def _listed(numbers: Any) -> str:
+    return ", ".join(f"{n:.6g}" if isinstance(n, float) else str(n) for n in numbers.tolist())
+
+
+def show_near(value: Any, index: str) -> str:
+    """A value as a student reads it; of a large array or list, the part around `index`, such as "[0, 7]" or "[7]".
+
+    >>> show_near(np.arange(300).reshape(3, 100), "[1, 7]")
+    'an array of shape (3, 100); from [1, 4] to [1, 10]: 104, 105, 106, 107, 108, 109, 110'
+    >>> show_near(list(range(500)), "[250]")
+    'a list of 500 items; from [247] to [253]: 247, 248, 249, 250, 251, 252, 253'
+    """
+    place = re.fullmatch(r"\[(\d+(?:, \d+)*)\]", index)
+    at = tuple(int(n) for n in place[1].split(", ")) if place else ()
+    if at and is_array(value) and value.size > SMALL and len(at) == value.ndim:
+        first, last = max(0, at[-1] - 3), min(value.shape[-1] - 1, at[-1] + 3)
+        ends = [str([*at[:-1], n]) for n in (first, last)]
+        row = value[at[:-1]][first : last + 1]
+        return f"an array of shape {value.shape}; from {ends[0]} to {ends[1]}: {_listed(row)}"
+    if len(at) == 1 and isinstance(value, list | tuple) and len(repr(value)) > 200:
+        first, last = max(0, at[0] - 3), min(len(value) - 1, at[0] + 3)
+        said = ", ".join(show(item, 60) for item in value[first : last + 1])
+        return f"a {type(value).__name__} of {len(value)} items; from [{first}] to [{last}]: {said}"
+    return show(value)
 
 
 def call(function: Callable[..., Any], case: Case) -> Any:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.errors import AutograderError
-from autograder.judge import Outcome, Verdict, diagnose, show
+from autograder.judge import Outcome, Verdict, diagnose, show, show_near
 from autograder.public import PublicQuestion, read_public
 from autograder.questions import Case, Mistake, Question
 from autograder.wire import WireError, encode
@@ -288,9 +288,10 @@ def evidence(question: Question | PublicQuestion, verdict: Verdict) -> tuple[tup
     lines = [("asked", asked), ("case", verdict.case.kind)]
     if verdict.outcome.fault:
         return (*lines, ("happened", verdict.difference.text))
-    lines.append(("got", show(verdict.outcome.value)))
+    index = verdict.difference.index
+    lines.append(("got", show_near(verdict.outcome.value, index)))
     if verdict.difference.aspect != "judged":
-        lines.append(("wanted", show(verdict.wanted)))
+        lines.append(("wanted", show_near(verdict.wanted, index)))
     if verdict.difference.aspect == "judged":
         return (*lines, ("happened", verdict.difference.text), *verdict.difference.evidence)
     plain = verdict.difference.aspect == "value" and not verdict.difference.index
