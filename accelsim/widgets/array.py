@@ -16,6 +16,7 @@ from accelsim.widgets.host import View
 from accelsim.widgets.loops import WidgetError
 
 LIMIT = 100_000  # states shown: cycles x PEs
+CYCLES = 400  # of a report, unless another window is asked for
 WIDTH, HEIGHT = 600, 60  # of the strip, in units of its drawing
 # How a PE in each state is drawn: the classes of its cell.
 LOOKS = {".": "none", "m": "f0", "b": "f0 plus", "f": "f1", "d": "f2", "s": "f4", "g": "f3"}
@@ -30,7 +31,7 @@ def pe_array(
     """Play an array of PEs: what each does in each cycle, how many multiply, and what has moved so far.
 
     `value` is a `Timeline`, your own or one of `accelsim.systolic`, or a `Report`, of which the cycles `window` =
-    (first, how many) are worked out (the first 600). `cycle` is the one shown first, from 1; `pe` is the (row, column),
+    (first, how many) are worked out (the first 400). `cycle` is the one shown first, from 1; `pe` is the (row, column),
     from 0, whose work is told in words. Live, `view.widget.cycle` and `view.widget.pe` follow the reader and may be
     set.
     Raises `WidgetError` for what is neither, for a cycle or PE that is not there, and for more than 100,000 states.
@@ -45,8 +46,8 @@ def pe_array(
     MM
     M MAC
     PE row 0, column 0: MAC: ofmap[0] += filter[0 1] * ifmap[1]
-    counter              this cycle  so far  in all
-    GLB reads of filter           2       3       3
+    counter              this cycle  so far  all shown
+    GLB reads of filter           2       3          3
     """
     line = _timeline(value, window)
     if faults := _faults(line, cycle, pe):
@@ -67,7 +68,8 @@ def _timeline(value: Any, window: tuple[int, int] | None) -> Timeline:
     if isinstance(value, Timeline):
         return value
     if isinstance(value, Report):
-        return timeline(value.layer, value.arch, value.mapping, *(window or ()))
+        first, cycles = window or (0, max(1, min(CYCLES, LIMIT // value.arch.pes)))
+        return timeline(value.layer, value.arch, value.mapping, first, cycles)
     raise WidgetError(
         f"the PE-array player draws a Timeline (accelsim.timeline, accelsim.systolic) or a Report (evaluate(...)); "
         f"got {value!r}"
@@ -97,7 +99,7 @@ def sentence(line: Timeline, number: int) -> str:
     use = line.utilization
     busy = round(use[number - 1] * line.pes)
     total = line.total or line.cycles
-    where = f"Cycle {line.first + number} of {total}"
+    where = f"Cycle {line.first + number:,} of {total:,}"
     mean = figures.percent(sum(use[:number]) / number)
     return f"{where}: {busy} of {line.pes} PEs multiply, {figures.percent(use[number - 1])}. So far {mean} on average."
 
@@ -130,7 +132,7 @@ def _rows(line: Timeline, number: int) -> list[str]:
     return [letters[at : at + line.columns] for at in range(0, line.pes, line.columns)]
 
 
-COUNTERS = ("counter", "this cycle", "so far", "in all")
+COUNTERS = ("counter", "this cycle", "so far", "all shown")
 
 
 def _text(line: Timeline, number: int, pe: Sequence[int]) -> str:

@@ -83,7 +83,7 @@ function render({ model, el }) {
   function show() {
     const number = walk.at(), text = states[number - 1], [r, c] = place();
     const mean = macs[number - 1] / pes / number;
-    say.textContent = `Cycle ${data.first + number} of ${data.total}: ${busy[number - 1]} of ${pes} PEs multiply, `
+    say.textContent = `Cycle ${whole(data.first + number)} of ${whole(data.total)}: ${busy[number - 1]} of ${pes} PEs multiply, `
       + `${percent(busy[number - 1] / pes)}. So far ${percent(mean)} on average.`;
     chosen.textContent = `PE row ${r}, column ${c}: ${doing(number, r, c)}`;
     cells.forEach((cell, i) => {
@@ -94,10 +94,10 @@ function render({ model, el }) {
     row.select.value = r;
     column.select.value = c;
     cursor.setAttribute("x", Math.min(WIDTH - 2, WIDTH * (number - 1) / cycles));
-    kinds.set("PEs by state", ["state", "this cycle", "all cycles"], seen.map((letter) => [
+    kinds.set("PEs by state", ["state", "this cycle", "all shown"], seen.map((letter) => [
       letters[letter], tally[number - 1][letter] ?? 0, whole(sum(tally.map((found) => found[letter] ?? 0))),
     ]));
-    counted.set("Words moved", ["counter", "this cycle", "so far", "in all"], counters.map((name, i) => [
+    counted.set("Words moved", ["counter", "this cycle", "so far", "all shown"], counters.map((name, i) => [
       name, whole(traffic[name][number - 1]), whole(moved[i][number - 1]), whole(moved[i][cycles - 1]),
     ]));
     mark(number);

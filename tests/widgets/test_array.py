@@ -2,7 +2,9 @@
 
 import pytest
 
+from accelsim import catalog, evaluate
 from accelsim.errors import AccelsimError
+from accelsim.steps import timeline
 from accelsim.timeline import Timeline, Works
 from accelsim.widgets import pe_array
 from tests.browser import page
@@ -77,6 +79,14 @@ def test_what_cannot_be_played_is_refused():
     many = Timeline("many", 100, 100, ("." * 10_000,) * 11, {}, Works((), ((),) * 11, ((),) * 10_000, {}))
     with pytest.raises(AccelsimError, match="from 1 to 10 can be shown: take a smaller window"):
         pe_array(many)
+
+
+def test_a_report_is_played_from_its_start_or_from_a_window_of_it():
+    layer, machine = catalog.alexnet().layer("conv3"), catalog.eyeriss()
+    report = evaluate(layer, machine, catalog.mappings("eyeriss", "alexnet")["conv3"])
+    assert pe_array(report).data == pe_array(timeline(layer, machine, report.mapping, 0, 400)).data
+    assert pe_array(report, window=(1000, 50)).data["first"] == 1000
+    assert len(pe_array(report).html) < 200_000
 
 
 def test_the_largest_player_stays_under_200_kilobytes():
