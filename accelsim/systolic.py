@@ -732,10 +732,13 @@ def _moved(run: Run, down: int, across: int, t: int) -> tuple[int, int, int, int
 # SCALE-Sim ---------------------------------------------------------------------------------------------------------
 
 
-def as_scalesim(work: Layer | Gemm, array: Systolic, dram: bool = True) -> dict[str, float]:
+def as_scalesim(
+    work: Layer | Gemm, array: Systolic, dram: bool = True, size: tuple[int, int] | None = None
+) -> dict[str, float]:
     """What SCALE-Sim 3.0.0 reports for one group of a layer, from our run by its rules. Words and cycles are whole.
 
-    dram: what it fetches from DRAM too; that takes a walk over all requests, up to seconds for a large layer.
+    dram: what it fetches from DRAM too; that takes a walk over all requests, up to seconds for a large layer. size:
+    rows and columns of the ifmap where windows stick out of it: what lies beyond is asked for but never fetched.
 
     cycles: the number of the last cycle, counted from 0: one less than there are. mapping: spatial utilization, in
     percent. compute: MACs over PEs and cycles, in percent, where a fold of "ws" and "is" is taken to last `columns` - 1
@@ -765,15 +768,18 @@ def as_scalesim(work: Layer | Gemm, array: Systolic, dram: bool = True) -> dict[
     if dram:
         half = _half(array.ofmap)
         padding = array.columns - 1 if written > half + 1 and half % array.columns == 0 else 0
-        found |= {f"dram_{name}": _refilled(run, name) for name in TENSORS[:2]} | {"dram_ofmap": written + padding}
+        found |= {f"dram_{name}": _refilled(run, name, size) for name in TENSORS[:2]}
+        found["dram_ofmap"] = written + padding
     return found
 
 
-def _refilled(run: Run, name: str) -> int:
+def _refilled(run: Run, name: str, size: tuple[int, int] | None = None) -> int:
     """Words fetched of an operand when an SRAM forgets all it has each time that it is full."""
     numbers, words = run.numbers(name), getattr(run.array, name)
+    if name == "ifmap" and size and run.layer:
+        numbers = _inside(numbers, run.layer, size)
     room = math.inf if words is None else 50 * (words // 100)
-    distinct = int(np.count_nonzero(_mask(numbers, numbers)))
+    distinct = int(np.count_nonzero(_mask(numbers[numbers >= 0], numbers)))
     if distinct < room:
         return distinct
     seen, filling = np.full(int(numbers.max()) + 1, -1), 0
@@ -783,6 +789,7 @@ def _refilled(run: Run, name: str) -> int:
         for down in range(run.down):
             at = getattr(demands(run.gemm, run.array, down, across), name)
             asked = numbers[at[0][at[0] >= 0], at[1][at[0] >= 0]]
+            asked = asked[asked >= 0]
             while len(asked):
                 absent = np.flatnonzero(seen[asked] != filling)
                 position[asked[absent[::-1]]] = absent[::-1]  # where each word is asked for first
@@ -794,6 +801,12 @@ def _refilled(run: Run, name: str) -> int:
                     break
                 asked, held, filling = asked[taken[-1] + 1 :], 0, filling + 1
     return fetched
+
+
+def _inside(numbers: Array, layer: Layer, size: tuple[int, int]) -> Array:
+    """The numbers of words of the ifmap, -1 for those beyond its last row or column."""
+    rows, columns = np.unravel_index(numbers, layer.shape("ifmap"))[-2:]
+    return np.where((rows < size[0]) & (columns < size[1]), numbers, -1)
 
 
 def scalesim_rows() -> list[dict[str, Any]]:
