@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from pathlib import Path
 
@@ -11,55 +10,15 @@ import numpy as np
 import pytest
 
 from autograder import sandbox
-from autograder.grade import grade_cells, grade_one
+from autograder.grade import grade_cells
 from autograder.lab import filled
-from autograder.sandbox import Limits, Worker, scratch
+from autograder.sandbox import Limits, Warm, Worker, linux, scratch
 from autograder.submission import Submitted
+from tests.autograder.hostile import corpus
 
 pytestmark = pytest.mark.sandbox
 QUICK = Limits(cell_seconds=3, case_seconds=1, submission_seconds=30)
 WRONG = {"places_answer": "def places(*args):\n    return -1", "slide_answer": "def slide(*args):\n    return -1"}
-
-# Each earns nothing in both items: wrong functions, and something that tries to make them count.
-ATTACKS = {
-    "a check that says yes": "def check(name):\n    return 3.0\nimport autograder\nautograder.check = check",
-    "a patched judge": (
-        "import autograder.judge as j, autograder.student as s\n"
-        "j.compare = lambda *a: None\nj.share = lambda *a: 1.0\ns.check = lambda n: 1"
-    ),
-    "an object equal to everything": (
-        "class Yes(int):\n    __eq__ = __le__ = __ge__ = lambda s, o: True\n    __hash__ = int.__hash__\n"
-        "    def __sub__(s, o): return 0\n"
-        "def places(*a): return Yes(-1)\ndef slide(*a): return Yes(-1)"
-    ),
-    "arrays of NaN": "def slide(a, w):\n    return np.full(len(a) - len(w) + 1, np.nan)",
-    "an empty array": "def slide(a, w):\n    return np.zeros(0)",
-    "an array that claims equality": (
-        "class A(np.ndarray):\n    def __eq__(s, o): return True\n    def __array_ufunc__(s, *a, **k): return True\n"
-        "def slide(a, w): return np.zeros(len(a) - len(w) + 1).view(A)"
-    ),
-    "a table of the public answers": (
-        "import json\n"
-        "def look(q, args):\n"
-        "    for c in json.load(open('public_checks.json'))['questions'][q]['cases']:\n"
-        "        if c['args']['of'] == list(args): return c['wanted']\n"
-        "def places(*args): return look('places', args)"
-    ),
-    "the grader's frames": (
-        "import inspect, gc\n"
-        "found = [o for o in gc.get_objects() if type(o).__name__ in ('Question', 'Case', 'Session')]\n"
-        "assert not found"
-    ),
-    "a recursion without end": "def slide(a, w):\n    return slide(a, w)",
-    "an exception that cannot be shown": (
-        "class E(Exception):\n    def __str__(s): raise s\n"
-        "def slide(*a): raise E()\ndef places(*a): raise SystemExit(0)"
-    ),
-    "a huge answer": "def slide(a, w):\n    return np.zeros(10**8)",
-    "an answer inside itself": "loop = []\nloop.append(loop)\ndef slide(a, w):\n    return loop",
-    "input transformers": "get_ipython().input_transformers_post.append(lambda lines: ['x = 1\\n'])",
-    "a patched shell": "type(get_ipython()).run_cell = lambda *a, **k: None",
-}
 
 
 def cells(tiny, after="", **replaced):
@@ -69,8 +28,17 @@ def cells(tiny, after="", **replaced):
     return [*made[:first_check], Submitted("code", after, ""), *made[first_check:]] if after else made
 
 
-def grade(tiny, submitted, limits=QUICK):
-    return grade_cells(tiny, submitted, "eve", Path("/nonexistent"), sandbox.BUBBLEWRAP, limits)
+WARM = Warm(sandbox.BUBBLEWRAP, (), QUICK)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _warm():
+    yield
+    WARM.drop()
+
+
+def grade(tiny, submitted, limits=QUICK, student="eve"):
+    return grade_cells(tiny, submitted, student, Path("/nonexistent"), sandbox.BUBBLEWRAP, limits, warm=WARM)
 
 
 def shares(graded):
@@ -81,15 +49,40 @@ def good_is_graded(tiny):
     assert {"places": 1, "slide": 1} == shares(grade(tiny, cells(tiny)))
 
 
-@pytest.mark.parametrize("name", ATTACKS)
-def test_an_attack_earns_nothing(tiny, name):
-    attack = ATTACKS[name]
-    early = {**WRONG, "slide_answer": WRONG["slide_answer"] + "\n" + attack}
-    assert {"places": 0, "slide": 0} == shares(grade(tiny, cells(tiny, after=attack, **early)))
+@pytest.fixture(scope="module")
+def attacked(request):
+    """A course with baits and a warm server on one rung."""
+    rung = request.param
+    if why := sandbox.holds(rung):
+        pytest.skip(why)
+    with corpus.ground() as place, Warm(rung, place.hidden, corpus.TIGHT) as warm:
+        yield place, warm
 
 
-def test_a_good_submission_after_the_attacks_is_graded_as_ever(tiny):
-    good_is_graded(tiny)
+CORPUS = corpus.attacks()
+RUNGS = [rung for rung in sandbox.RUNGS if rung.official and rung.warm]
+
+
+@pytest.mark.parametrize("attack", CORPUS, ids=[attack.name for attack in CORPUS])
+@pytest.mark.parametrize("attacked", RUNGS, ids=[rung.kind for rung in RUNGS], indirect=True, scope="module")
+def test_an_attack_earns_nothing_and_harms_nobody(attacked, attack):
+    came = corpus.run(*attacked, attack)
+    assert (0, ()) == (came.points, came.harms)
+
+
+def test_the_corpus_sees_an_attack_succeed_where_nothing_stops_it():
+    """The same baits without walls: what reads, does; what stays, is found."""
+    chosen = {a.name: a for a in CORPUS}
+    with corpus.ground() as place, Warm(sandbox.PLAIN, place.hidden, corpus.TIGHT) as warm:
+        for name in ("reads_files", "looks_into_the_grader", "connects_out"):
+            harms = corpus.run(place, warm, chosen[name]).harms
+            assert any("reached what it should not" in harm or "a secret shows" in harm for harm in harms), name
+
+
+def test_every_attack_is_told_apart_and_described():
+    assert len(CORPUS) == len({attack.name for attack in CORPUS}) >= 100
+    assert all(attack.tries.endswith(".") and len(attack.tries) < 120 for attack in CORPUS)
+    assert {attack.name for attack in CORPUS} == set(corpus.stock())
 
 
 SPY = """
@@ -109,25 +102,12 @@ except OSError as error:
 def test_nothing_of_the_grader_can_be_reached(tiny, course):
     root = tiny.folder.parents[2]
     secret = [str(path) for path in (course.root, tiny.folder, root / "labs", root / "tests", root / "pyproject.toml")]
-    graded = grade(
-        tiny, cells(tiny, after=SPY + f"print('EXISTS', [p for p in {secret} if os.path.exists(p)])"), Limits()
-    )
+    spied = cells(tiny, after=SPY + f"print('EXISTS', [p for p in {secret} if os.path.exists(p)])")
+    graded = grade(tiny, spied, Limits())
     shown = "".join(part.get("text", "") for parts in graded.session.outputs.values() for part in parts)
     for said in ("SEEN []", "EXISTS []", "WRITE []", "PROCESSES 2 ROOT False", "NETWORK Operation not permitted"):
         assert said in shown
     assert {"places": 1, "slide": 1} == shares(graded)
-
-
-def test_a_tag_cannot_skip_a_check(course, hand_in, tiny):
-    path = hand_in("eve", **WRONG)
-    body = json.loads(path.read_text())
-    for cell in body["cells"]:
-        cell["metadata"]["tags"] = ["skip-execution", "raises-exception"]
-        if "nbgrader" in cell["metadata"]:
-            cell["metadata"]["nbgrader"] |= {"points": 1000, "grade": False}
-    path.write_text(json.dumps(body))
-    graded = grade_one(tiny, path.parent, course, sandbox.BUBBLEWRAP, QUICK)
-    assert (0, {"places": 0, "slide": 0}) == (graded.points, shares(graded))
 
 
 def test_deleted_and_rewritten_checks_change_nothing(tiny):
@@ -177,31 +157,12 @@ def test_a_flood_of_output_is_cut(tiny):
 
 def test_a_fork_bomb_is_bounded_and_gone_afterwards(tiny):
     bomb = "import os, time\nfor _ in range(500):\n    if os.fork() == 0:\n        time.sleep(1000)"
+    idle = len(linux.tree(WARM.ready().process.pid))
     graded = grade(tiny, cells(tiny, after=bomb))
     assert "Resource temporarily unavailable" in json.dumps(graded.session.outputs)
     assert {"places": 1, "slide": 1} == shares(graded)
-    assert not workers_alive()
+    assert idle == len(linux.tree(WARM.ready().process.pid))
     good_is_graded(tiny)
-
-
-def workers_alive():
-    time.sleep(0.3)
-    commands = [p for p in Path("/proc").glob("[0-9]*/cmdline") if b"autograder.worker" in _read(p)]
-    return [p for p in commands if _parent_is_us(p.parent)]
-
-
-def _read(path):
-    try:
-        return path.read_bytes()
-    except OSError:
-        return b""
-
-
-def _parent_is_us(process):
-    try:
-        return f"PPid:\t{os.getpid()}" in (process / "status").read_text()
-    except OSError:
-        return False
 
 
 def test_memory_is_bounded(tiny):
@@ -266,7 +227,7 @@ def test_one_student_leaves_nothing_for_the_next():
 
 def test_a_student_gets_fresh_hidden_cases_of_their_own(tiny):
     def hidden(student):
-        graded = grade_cells(tiny, cells(tiny), student, Path("/nonexistent"), sandbox.BUBBLEWRAP, QUICK)
+        graded = grade(tiny, cells(tiny), student=student)
         return [v.case.args for v in graded.answered[1].judged if not v.public]
 
     assert not np.array_equal(hidden("ada")[0][0], hidden("bob")[0][0])

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.course import Course, make_course
-from autograder.grade import Graded, grade_one, marks
+from autograder.grade import Graded, grade_one, hidden_from, marks
 from autograder.lab import Answer, Lab, filled, load
 from autograder.pool import released_cells
 from autograder.release import notebook, release
@@ -53,7 +53,7 @@ TAME = ("answers", "python", "wire", "pages", "notebook")
 
 LOOK = """
 import builtins, os, sys, numpy
-found = [f"{place}/{name}" for place in (".", "/tmp", "/dev/shm", os.environ["HOME"]) for name in (os.listdir(place) if os.access(place, os.R_OK) else ())]
+found = [f"{p}/{n}" for p in (".", "/tmp", "/dev/shm") if os.access(p, os.R_OK) for n in os.listdir(p)]
 own = {"line.csv", "public_checks.json", "LICENSE", "LICENSE-PROSE"}
 found = [path for path in found if os.path.basename(path) not in own and not SHARED_TMP]
 found += [str(where) for where in (builtins, os, sys, numpy) if hasattr(where, "NEXT")]
@@ -118,7 +118,7 @@ class Ground:
         release(self.lab, self.course)
         self.release = released_cells(self.course, self.lab.name)
         self.bait = self._baits(stack)
-        self.before: dict[str, Any] = {}
+        self.hidden = hidden_from(self.lab, self.course)
 
     def _baits(self, stack: ExitStack) -> dict[str, Any]:
         open_to_all = self.folder / "open"

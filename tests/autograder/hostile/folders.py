@@ -183,7 +183,8 @@ def links_beside(folder: Path, body: Body, bait: Bait) -> None:
         (folder / name).symlink_to(bait[name])
     (folder / "away").symlink_to(Path(bait["file"]).parent)
     (folder / "environ").symlink_to("/proc/self/environ")
-    read = "for n in ('file', 'gradebook', 'checks', 'away/file', 'environ'):\n    try: print('LEAK', open(n, 'rb').read())\n    except OSError: pass"
+    names = ("file", "gradebook", "checks", "away/file", "environ")
+    read = f"for n in {names}:\n    try: print('LEAK', open(n, 'rb').read())\n    except OSError: pass"
     body["cells"].append({"cell_type": "code", "id": "r", "metadata": {}, "source": read, "outputs": []})
     _save(folder, body)
 
