@@ -259,9 +259,22 @@ def test_vgg16s_reconstruction_fits_the_chip_and_keeps_the_published_pes_busy(la
 
 
 def test_vgg16s_second_layer_waits_for_psums():
-    """The paper names the ramp-up of passes; by the networks' widths it is four filters' psums a cycle."""
-    plan = schedule(catalog.vgg16(N=3).layer("conv1_2"), VGG16[1])
-    assert {"psum"} == {each.limit for each in plan.timing if each.times > 1000}
+    """The paper names the ramp-up of passes; by the networks' widths it is the psums, four of them a cycle."""
+    full = schedule(catalog.vgg16(N=3).layer("conv1_2"), VGG16[1]).timing[0]
+    assert ("psum", 13 * 8 * 4 // 4, 8 * 3) == (full.limit, full.psum, full.compute)
+
+
+def test_a_pass_of_conv1_by_hand():
+    """Filters 32 x 11 x 11 at four a cycle, first windows of 35 rows x 11, then 55 windows of 16 x 11 MACs."""
+    full = schedule(ALEXNET.layer("conv1"), TABLE_III["conv1"]).timing[0]
+    assert (968, 385, 176, 56, 140) == (full.filters, full.ramp, full.compute, full.psum, full.ifmap)
+    assert 968 + 385 + 55 * 176 == full.cycles
+
+
+def test_of_equally_cheap_parameters_the_search_takes_those_with_more_pes_at_work():
+    """Five filters on three or on four PEs take two passes either way."""
+    chip = Chip("column", 4, 1, (4, 4, 4), 1, 1, 100, 1, None)
+    assert 4 == search(conv("c", M=5, Q=4), chip).active
 
 
 @pytest.mark.parametrize(
