@@ -181,7 +181,8 @@ class _Bait:
         self.listening[1].bind(named)
         self.listening[1].listen()
         os.chmod(named, 0o777)
-        self.other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+        waits = [sys.executable, "-c", "input()"]  # for a word that never comes, and no longer than we live
+        self.other = subprocess.Popen(waits, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
         return {
             "canary": str(canary),
             "beside": str(self.folder / "new"),
@@ -194,7 +195,7 @@ class _Bait:
 
     def __exit__(self, *exc: object) -> None:
         self.other.send_signal(signal.SIGKILL)
-        self.other.wait()
+        self.other.communicate()
         for listener in self.listening:
             listener.close()
 
