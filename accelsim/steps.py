@@ -372,15 +372,24 @@ class _Steps:
 
     def _draw(self, at: At, new: list[tuple[Tensor, int, At | None]]) -> str:
         letters = ["."] * (self.rows * self.columns)
-        dims, now = list(self.flow.layer.dims.items()), self.iteration(at)
+        edge = [size - now for size, now in zip(self.flow.layer.dims.values(), self.iteration(at), strict=True)]
+        moving: dict[object, bool] = {}  # PEs with the same offsets in a tensor's dimensions hold the same tile
         for pe, where in self.offsets.items():
             own = dict(zip(self.flow.layer.dims, where, strict=True))
-            mac = all(a + b < size for a, b, (_, size) in zip(now, where, dims, strict=True))
-            loads = any(not t.output and self._arrives(t, child, own, old, at) for t, child, old in new)
-            drains = any(t.output and self._holds(t, child, own, at) for t, child, _ in new)
-            moves = "f" if loads else "d" if drains else "."
+            moves = "."
+            for tensor, child, before in new:
+                key = (tensor.name, child, *(own[dim] for dim in tensor.dims))
+                if key not in moving:
+                    moving[key] = self._moving(tensor, child, own, before, at)
+                if moving[key] and moves != "f":
+                    moves = "d" if tensor.output else "f"
+            mac = all(offset < left for offset, left in zip(where, edge, strict=True))
             letters[pe] = ("m" if moves == "." else "b") if mac else moves
         return "".join(letters)
+
+    def _moving(self, tensor: Tensor, child: int, own: dict[str, int], before: At | None, at: At) -> bool:
+        """Whether words of an operand arrive at a PE, or its sums leave."""
+        return self._holds(tensor, child, own, at) if tensor.output else self._arrives(tensor, child, own, before, at)
 
     def _holds(self, tensor: Tensor, child: int, own: dict[str, int], at: At) -> bool:
         return all(self.start(at, dim, child) + own[dim] < self.flow.layer.dims[dim] for dim in tensor.dims)
