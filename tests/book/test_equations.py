@@ -1,0 +1,95 @@
+"""The printed formulas of the chapters, evaluated at random values and held to the simulator."""
+
+import itertools
+import math
+import random
+import re
+from pathlib import Path
+
+import pytest
+
+import accelsim
+from accelsim import Arch, Level, evaluate, nest
+
+BOOK = Path(__file__).resolve().parents[2] / "book"
+SIZES = range(1, 7)
+BUFFERED = Arch("buffered", (Level("DRAM"), Level("buffer")))
+
+
+def pick(seed: int, names: str) -> dict[str, int]:
+    random_sizes = random.Random(seed)
+    return {name: random_sizes.choice(SIZES) for name in names.split()}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_eq_output_size(seed: int) -> None:
+    size = pick(seed, "H pad R stride")
+    if size["H"] + 2 * size["pad"] < size["R"]:
+        return
+    rows = math.floor((size["H"] + 2 * size["pad"] - size["R"]) / size["stride"]) + 1
+    span = accelsim.conv("c", P=rows, R=size["R"], stride=size["stride"]).shape("ifmap")[2]
+    assert span <= size["H"] + 2 * size["pad"] < span + size["stride"]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_eq_macs_and_eq_law(seed: int) -> None:
+    size = pick(seed, "N M C P Q R S stride")
+    layer = accelsim.conv("c", **size)
+    bounds = [size[name] for name in "NMCPQRS"]
+    touched = {(size["stride"] * p + r) for p in range(size["P"]) for r in range(size["R"])}
+    across = {(size["stride"] * q + s) for q in range(size["Q"]) for s in range(size["S"])}
+    assert math.prod(bounds) == layer.macs
+    assert size["N"] * size["C"] * len(touched) * len(across) == layer.words("ifmap")
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_eq_tile_words_and_eq_fits(seed: int) -> None:
+    size, tiles = pick(seed, "M C P"), pick(seed + 100, "M C P")
+    tile = {name: min(size[name], tiles[name]) for name in size}
+    layer = accelsim.conv("c", **size, Q=3, R=3, S=3)
+    need = tile["M"] * tile["C"] * 9 + tile["C"] * (tile["P"] + 2) * 5 + tile["M"] * tile["P"] * 3
+    text = "DRAM: " + " ".join(f"{name}{-(-size[name] // tile[name])}" for name in size if tile[name] < size[name])
+    text += " | buffer: " + " ".join(f"{name}{bound}" for name, bound in (tile | dict(Q=3, R=3, S=3)).items())
+    for factor, room, fits in (1, need, True), (1, need - 1, False), (2, 2 * need, True), (2, 2 * need - 1, False):
+        machine = Arch("m", (Level("DRAM"), Level("buffer", capacity=room, double=factor == 2)))
+        assert fits == (accelsim.problems(layer, machine, nest(text)) == []), text
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations("MCQ")), ids="".join)
+def test_eq_entering(order: tuple[str, ...]) -> None:
+    tiles, inside = {"M": 2, "C": 3, "Q": 4}, "M5 C2 Q3"
+    layer = accelsim.conv("c", M=10, C=6, Q=12)  # 1 x 1 filter: tiles do not overlap
+    report = evaluate(
+        layer, BUFFERED, nest("DRAM: " + " ".join(f"{x}{tiles[x]}" for x in order) + f" | buffer: {inside}")
+    )
+    words = {"ifmap": 2 * 3, "filter": 5 * 2, "ofmap": 5 * 3}
+    entering = {}
+    for name, indexed in {"ifmap": "CQ", "filter": "MC", "ofmap": "MQ"}.items():
+        k = max(at for at, letter in enumerate(order) if letter in indexed)
+        entering[name] = words[name] * math.prod(tiles[letter] for letter in order[: k + 1])
+    reads = {name: report.counts.reads["DRAM", name] for name in words}
+    assert entering["ifmap"] == reads["ifmap"]
+    assert entering["filter"] == reads["filter"]
+    assert entering["ofmap"] == reads["ofmap"] + layer.words("ofmap")  # what enters first is zero, and free
+    assert entering["ofmap"] == report.counts.writes["DRAM", "ofmap"]
+
+
+@pytest.mark.parametrize("bandwidth", [0.1, 0.5, 4])
+def test_eq_overlap(bandwidth: float) -> None:
+    layer, mapping = accelsim.conv("c", M=10, C=6, Q=12), nest("DRAM: M2 C3 Q4 | buffer: M5 C2 Q3")
+    overlapped, apart = (
+        evaluate(
+            layer, Arch("m", (Level("DRAM", bandwidth=bandwidth, overlap=overlap), Level("buffer"))), mapping
+        ).latency
+        for overlap in (True, False)
+    )
+    transfer = overlapped.transfer["DRAM"]
+    assert max(overlapped.ramp + layer.macs, transfer) == overlapped.cycles
+    assert layer.macs + transfer == apart.cycles
+
+
+def test_every_labelled_equation_of_the_book_is_evaluated_here() -> None:
+    printed = {label for page in BOOK.glob("*.md") for label in re.findall(r"\$\$ \((eq-[\w-]+)\)", page.read_text())}
+    tested = set(re.findall(r"eq_\w+", " ".join(name for name in globals() if name.startswith("test_eq"))))
+    words = {part for name in tested for part in name.replace("_and_", " ").split()}
+    assert {label.replace("-", "_") for label in printed} - words == set()
