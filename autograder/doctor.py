@@ -39,10 +39,9 @@ def diagnose(rung: Rung, attempts: Callable[[Rung], Sequence[Finding]] = try_all
 
 
 def doctor(rungs: Sequence[Rung] = RUNGS) -> int:
-    """Print what holds on this machine and what to install; 0 when a rung holds that may decide a grade, else 1."""
-    print(
-        f"{platform.system()} {platform.release()}, {platform.machine()}, Python {platform.python_version()}{_as_root()}"
-    )
+    """Print what holds here and what to install; 0 when a rung holds that may decide a grade, else 1."""
+    system = f"{platform.system()} {platform.release()}, {platform.machine()}"
+    print(f"{system}, Python {platform.python_version()}{_as_root()}")
     print("Each rung is tried by attacking a file, a socket and a process of yours from inside it.\n", flush=True)
     found = []
     for rung in rungs:

@@ -150,7 +150,7 @@ class _Server:
             raise WorkerGone(str(reply.get("fault")) if isinstance(reply, dict) else "it sent something else")
         return reply
 
-    def begin(self, home: str) -> _Channel:
+    def begin(self) -> _Channel:
         """A fresh copy, shut in, at the other end of new sockets."""
         ours, theirs = socket.socketpair()
         with theirs:
@@ -263,9 +263,18 @@ class Worker:
     ) -> None:
         self.rung, self.folder, self.limits = rung, folder, limits
         self._warm, self._owned = warm or Warm(rung, hidden, limits), warm is None
+        self._server: _Server | None = None
         self._looked, self._opened = 0.0, list[str]()
 
     def __enter__(self) -> Worker:
+        try:
+            return self._enter()
+        except WorkerGone:  # no student code has run yet: a server that was lost meanwhile is nobody's fault
+            if not self._server or self._server.process.poll() is None:
+                raise
+        return self._enter()
+
+    def _enter(self) -> Worker:
         with contextlib.ExitStack() as stack:
             if self._owned:
                 stack.callback(self._warm.drop)
@@ -274,7 +283,7 @@ class Worker:
             stack.callback(self._finish)
             self._channel = self._server.channel
             if self.rung.warm:
-                self._channel = self._server.begin(self.home)
+                self._channel = self._server.begin()
                 stack.callback(os.close, self._channel.reading)
             self.exchange({"do": "enter", "home": self.home}, 30)
             self._hand_over_files()
@@ -282,7 +291,7 @@ class Worker:
         return self
 
     def _finish(self) -> None:
-        if self._owned or not self._server.reusable or not self._server.finish():
+        if self._owned or not self._server or not self._server.reusable or not self._server.finish():
             self._warm.drop()
 
     def _hand_over_files(self) -> None:
@@ -336,8 +345,9 @@ class Worker:
         return bool(said == number)
 
     def _why(self, error: OSError) -> str:
-        ended = self._server.process.poll() is not None or not self.rung.warm
-        return self._server.why_it_ended() if ended else "its process ended"
+        server = self._server
+        ended = server and (server.process.poll() is not None or not self.rung.warm)
+        return server.why_it_ended() if server and ended else "its process ended"
 
     def _wait(self, read: list[int], write: list[int]) -> None:
         """Until there is something to read or write; meanwhile, a look now and then at what the worker uses."""
@@ -353,7 +363,7 @@ class Worker:
                 return
 
     def _look(self) -> None:
-        if sys.platform != "linux":
+        if sys.platform != "linux" or not self._server:
             return
         pids, limits = linux.tree(self._server.process.pid)[1:], self.limits
         if len(pids) > limits.processes + 8:
