@@ -9,18 +9,19 @@ Two micro-benchmarks make the roof, and are bounds only for programs of the same
 * bandwidth: the better of reading 64 MiB once (`numpy.dot(x, x)`) and copying half of them to the other half (bytes
   read plus bytes written; what a cache reads before it writes is not counted).
 
-Each is the best of some rounds, so a clock that speeds up for a moment (turbo) raises the roof, and another program
-beside this one lowers the points. Every call of a program takes operands that the last calls did not touch, walking
-through 64 MiB, so they come from memory where the caches are smaller than that; where they are larger, a point may
-lie above the slope. One thread is used if threadpoolctl is there to ask for it; the result says whether it was.
+Each is the best of some rounds before and after the programs, so a clock that speeds up for a moment (turbo) raises
+the roof, and another program beside this one lowers the points. Every call of a program takes operands that the last
+calls did not touch, walking through 64 MiB, so they come from memory where the caches are smaller than that; where they
+are larger, a point may lie above the slope. One thread is used if threadpoolctl is there to ask for it; the result
+says whether it was.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -28,7 +29,7 @@ from numpy.typing import NDArray
 
 from accelsim.errors import WorkloadError, whole
 from accelsim.platforms import Bound, Platform, roofline
-from accelsim.report import table
+from accelsim.sheets import Table
 from accelsim.workload import Layer, conv, einsum
 
 Array = NDArray[np.float32]
@@ -76,18 +77,27 @@ class Measured:
     points: tuple[Point, ...]
     threads: str
 
-    def __str__(self) -> str:
+    @property
+    def table(self) -> Table:
+        """The roof and the points as a table."""
+        roof = self.platform
+        caption = (
+            f"peak {roof.peak / 1e9:.1f} Gop/s, bandwidth {roof.bandwidth / 1e9:.1f} GB/s, "
+            f"ridge {roof.ridge:.1f} op/B; {self.threads}"
+        )
         rows = [
-            [p.name, f"{p.bound.intensity:.1f}", f"{p.own_intensity:.1f}", f"{p.bound.attainable / 1e9:.1f}",
-             f"{p.rate / 1e9:.1f}", f"{p.share:.0%}", p.bound.limit]
+            (p.name, f"{p.bound.intensity:.1f}", f"{p.own_intensity:.1f}", f"{p.bound.attainable / 1e9:.1f}",
+             f"{p.rate / 1e9:.1f}", f"{p.share:.0%}", p.bound.limit)
             for p in self.points
         ]  # fmt: skip
-        head = ["program", "op/B", "own op/B", "roof Gop/s", "reached", "share", "limit"]
-        roof = self.platform
-        return (
-            f"peak {roof.peak / 1e9:.1f} Gop/s, bandwidth {roof.bandwidth / 1e9:.1f} GB/s, "
-            f"ridge {roof.ridge:.1f} op/B; {self.threads}\n" + table(head, rows)
-        )
+        head = ("program", "op/B", "own op/B", "roof Gop/s", "reached", "share", "limit")
+        return Table(caption, head, tuple(rows))
+
+    def _repr_html_(self) -> str:
+        return self.table._repr_html_()
+
+    def __str__(self) -> str:
+        return str(self.table)
 
 
 def by_im2col(stride: int = 1) -> Program:
@@ -195,10 +205,12 @@ def measure(
     words = np.random.default_rng(seed).random(pool // WORD, dtype=np.float32)
     limit, threads = _one_thread()
     with limit:
-        todo = _bar([None, *cases()], progress)
-        roof = _roof(words, rounds, clock)
-        points = tuple(_point(case, roof, words, rounds, clock) for case in todo if case)
-    return Measured(roof, points, threads)
+        before = _roof(words, rounds, clock)
+        times = [(case, _seconds(case, words, rounds, clock)) for case in _bar(cases(), progress)]
+        after = _roof(words, rounds, clock)
+    peak, bandwidth = max(before.peak, after.peak), max(before.bandwidth, after.bandwidth)
+    roof = replace(before, peak=peak, bandwidth=bandwidth)
+    return Measured(roof, tuple(_point(case, roof, seconds) for case, seconds in times), threads)
 
 
 def _roof(words: Array, rounds: int, clock: Callable[[], float]) -> Platform:
@@ -211,10 +223,13 @@ def _roof(words: Array, rounds: int, clock: Callable[[], float]) -> Platform:
     return Platform("this machine", 2 * SIDE**3 / multiply, bandwidth, WORD, known="derived", source="measured here")
 
 
-def _point(case: Case, roof: Platform, words: Array, rounds: int, clock: Callable[[], float]) -> Point:
+def _seconds(case: Case, words: Array, rounds: int, clock: Callable[[], float]) -> float:
     sets = _operands(case.layer, words)
-    seconds = _best(lambda: [case.run(*each) for each in sets], rounds, clock) / len(sets)
-    bound = roofline(case.layer, roof)
+    return _best(lambda: [case.run(*each) for each in sets], rounds, clock) / len(sets)
+
+
+def _point(case: Case, roof: Platform, seconds: float) -> Point:
+    bound = roofline(replace(case.layer, name=case.name), roof)
     own = bound.operations / (bound.bytes + case.copied * WORD)
     return Point(case.name, bound, bound.operations / seconds, own)
 
@@ -250,7 +265,7 @@ def _one_thread() -> tuple[AbstractContextManager[Any], str]:
     return threadpool_limits(1), "one thread"
 
 
-def _bar(items: list[T], progress: bool | None) -> Iterable[T]:
+def _bar(items: Sequence[T], progress: bool | None) -> Iterable[T]:
     if progress is False:
         return items
     try:

@@ -166,12 +166,12 @@ def bounds(layers: Iterable[Layer], platforms: Sequence[Platform]) -> str:
     >>> from accelsim import conv
     >>> print(bounds([conv("fc7", M=4096, C=4096)], [platform("haswell"), platform("v100")]))
     layer  haswell µs  v100 µs
-    fc7       1,317 b     37 b
+    fc7     1,316.5 b   37.3 b
     """
     rows = [
         [
             layer.name,
-            *(f"{each.seconds * 1e6:,.0f} {each.limit[0]}" for each in (roofline(layer, p) for p in platforms)),
+            *(f"{each.seconds * 1e6:,.1f} {each.limit[0]}" for each in (roofline(layer, p) for p in platforms)),
         ]
         for layer in layers
     ]
