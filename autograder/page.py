@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -48,6 +47,10 @@ class Markup(str):
     """Text that is HTML already."""
 
 
+class Fixed(float):
+    """A number that is shown with two decimals."""
+
+
 def _row(row: Sequence[Any]) -> str:
     first, *rest = (cell if isinstance(cell, Markup) else Markup(text(_shown(cell))) for cell in row)
     cells = zip(rest, row[1:], strict=True)
@@ -63,29 +66,25 @@ def _number_class(number: bool) -> str:
 
 
 def _shown(value: Any) -> Any:
+    if isinstance(value, Fixed):
+        return f"{value:.2f}"
     return f"{value:.6g}" if isinstance(value, float) else value
 
 
 def bars(title: str, says: str, rows: Sequence[tuple[str, float, str]], most: float = 0.0) -> str:
-    """A chart of one bar a row: (name, value, what it says). `says` is its meaning in words, for all who read."""
+    """A chart of one bar a row: (name, value, what it says). `says` is its meaning in words, for all who read.
+
+    The bars are borders, which are printed too; names keep their size on a narrow screen.
+    """
     top = most or max((value for _, value, _ in rows), default=0) or 1
-    name = re.sub(r"\W+", "-", title.lower())
-    height, left, width = 22, 190, 330
-    lines = []
-    for n, (label, value, shown) in enumerate(rows):
-        y = n * height
-        long = max(0.0, min(1.0, value / top)) * width
-        cut = label if len(label) <= 26 else label[:25] + "…"
-        lines.append(
-            f'<text x="{left - 8}" y="{y + 16}" text-anchor="end">{text(cut)}</text>'
-            f'<rect class="bar" x="{left}" y="{y + 4}" width="{long:.1f}" height="{height - 8}"/>'
-            f'<text x="{left + long + 6:.1f}" y="{y + 16}">{text(shown)}</text>'
-        )
-    high = height * len(rows) + 4
-    axis = f'<line class="axis" x1="{left}" y1="0" x2="{left}" y2="{high}"/>'
-    return (
-        f'<figure><svg viewBox="0 0 620 {high}" width="620" height="{high}" role="img" '
-        f'aria-labelledby="{name}-title {name}-says"><title id="{name}-title">{text(title)}</title>'
-        f'<desc id="{name}-says">{text(says)}</desc>{axis}{"".join(lines)}</svg>'
-        f"<figcaption>{text(title)}. {text(says)}</figcaption></figure>\n"
+    lines = "".join(
+        f'<span class="name">{text(name)}</span><span class="track"><i style="width:{_percent(value, top)}%"></i>'
+        f"<b>{text(shown)}</b></span>"
+        for name, value, shown in rows
     )
+    chart = f'<div class="bars" role="img" aria-label="{text(title)}. {text(says)}">{lines}</div>'
+    return f"<figure>{chart}<figcaption>{text(title)}. {text(says)}</figcaption></figure>\n"
+
+
+def _percent(value: float, top: float) -> str:
+    return f"{70 * max(0.0, min(1.0, value / top)):.1f}"

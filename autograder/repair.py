@@ -327,10 +327,12 @@ def _one_text(bench: _Bench, known: Known, places: list[int]) -> None:
     for place in set(places) - {kept}:
         bench.cells[place] = replace(bench.cells[place], grade_id="")
     if not known.answer:
-        bench.say("duplicated", f"The cell {known.name} stands there {_times(places)}; this costs nothing.")
+        bench.say("duplicated", f"The cell {known.name} is in the notebook {_times(places)}; this costs nothing.")
         return
     which = "the last one with work in it is read" if worked else "all are as released"
-    bench.say("duplicated", f"The answer {known.name} stands there {_times(places)}; {which}.", look=len(worked) > 1)
+    bench.say(
+        "duplicated", f"The answer {known.name} is in the notebook {_times(places)}; {which}.", look=len(worked) > 1
+    )
 
 
 def _one_answer(bench: _Bench, known: Known, places: list[int]) -> None:
@@ -367,7 +369,7 @@ def _last_run(bench: _Bench, places: Sequence[int]) -> tuple[int, str]:
 
 def _say_which(bench: _Bench, known: Known, places: list[int], worked: list[int], kept: int, why: str) -> None:
     if not worked:
-        bench.say("duplicated", f"The cell {known.name} stands there {_times(places)}, each as released.")
+        bench.say("duplicated", f"The cell {known.name} is in the notebook {_times(places)}, each as released.")
         return
     texts = {tuple(_lines(bench.cells[n].source)) for n in worked}
     number = places.index(kept) + 1 if kept in places else len(places)
@@ -376,8 +378,9 @@ def _say_which(bench: _Bench, known: Known, places: list[int], worked: list[int]
     elif len(texts) == 1:
         said, look = "they say the same", False
     else:
-        said, look = f"number {number}, {why}, counts; the others were not run", True
-    bench.say("duplicated", f"The cell {known.name} stands there {_times(places)}: {said}.", look)
+        rest = "the other was not run" if len(worked) == 2 else "the others were not run"
+        said, look = f"number {number}, {why}, counts; {rest}", True
+    bench.say("duplicated", f"The cell {known.name} is in the notebook {_times(places)}: {said}.", look)
 
 
 def _times(places: Sequence[int]) -> str:

@@ -19,7 +19,7 @@ from autograder.course import Course, write
 from autograder.errors import AutograderError
 from autograder.grade import RESULT
 from autograder.items import FEW, Item, in_words, item_statistics
-from autograder.page import bars, document, table, text
+from autograder.page import Fixed, bars, document, table, text
 
 BINS, EXAMPLES = 10, 3
 
@@ -101,7 +101,7 @@ def _scores(graded: Sequence[dict[str, Any]]) -> Iterator[str]:
     points = [r["points"] for r in graded]
     middle = statistics.median(points)
     counts = Counter(min(BINS - 1, int(BINS * r["points"] / r["of"])) if r["of"] else 0 for r in graded)
-    rows = [(f"{10 * b} to {10 * b + 10} %" + ("" if b == 9 else ", exclusive"), counts[b]) for b in range(BINS)]
+    rows = [(f"{10 * b} to {'' if b == 9 else 'under '}{10 * b + 10} %", counts[b]) for b in range(BINS)]
     yield "<h2>Points</h2>"
     says = (
         f"{_count(len(points), 'student')}; mean {statistics.fmean(points):.2f} and median {middle:.2f} of {of:g} "
@@ -124,7 +124,7 @@ def _items(items: Sequence[Item]) -> Iterator[str]:
     says = f"The hardest is {hard.name}, of which {100 * hard.difficulty:.0f} % was earned."
     shown = [(i.name, i.difficulty, f"{100 * i.difficulty:.0f} %") for i in items]
     yield bars("Mean share of each question's points", says, shown, most=1.0)
-    rows = [(i.name, round(i.difficulty, 3), _discrimination(i), in_words(i)) for i in items]
+    rows = [(i.name, Fixed(i.difficulty), _discrimination(i), in_words(i)) for i in items]
     yield table("Difficulty and discrimination", ("Question", "Mean share", "Discrimination", "In words"), rows)
     yield (
         "<p>Discrimination is the correlation of what a student earned on a question with what the same student "
@@ -134,7 +134,7 @@ def _items(items: Sequence[Item]) -> Iterator[str]:
 
 
 def _discrimination(item: Item) -> Any:
-    return "–" if item.discrimination is None else round(item.discrimination, 2)
+    return "–" if item.discrimination is None else Fixed(item.discrimination)
 
 
 def _mistakes(graded: Sequence[dict[str, Any]]) -> Iterator[str]:
@@ -146,7 +146,9 @@ def _mistakes(graded: Sequence[dict[str, Any]]) -> Iterator[str]:
     yield "<h2>Misconceptions</h2>"
     wrong = sum(item["points"] < 0.6 * item["of"] for r in graded for item in r["items"])
     named = sum(map(len, who.values()))
-    yield f"<p>{_count(wrong, 'answer')} earned less than 60 %; {named} of all showed a mistake that has a name.</p>"
+    asked = _count(sum(len(r["items"]) for r in graded), "answer")
+    earned = f"{wrong} earned less than 60 % of their points"
+    yield f"<p>Of {asked}, {earned}, and {named} showed a mistake that has a name.</p>"
     ranked = sorted(who.items(), key=lambda row: (-len(row[1]), row[0]))
     if not ranked:
         return
@@ -180,10 +182,10 @@ def _time(graded: Sequence[dict[str, Any]]) -> Iterator[str]:
     yield table("Seconds of grading", columns, [*rows, ("the whole submission", *_three(whole))])
 
 
-def _three(values: Sequence[float]) -> tuple[float, float, float]:
+def _three(values: Sequence[float]) -> tuple[Fixed, Fixed, Fixed]:
     ordered = sorted(values)
     late = ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))]
-    return round(statistics.median(ordered), 3), round(late, 3), round(ordered[-1], 3)
+    return Fixed(statistics.median(ordered)), Fixed(late), Fixed(ordered[-1])
 
 
 def _repairs(results: Sequence[dict[str, Any]]) -> Iterator[str]:

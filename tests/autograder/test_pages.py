@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from autograder.feedback import as_html, as_text
+from autograder.errors import AutograderError
+from autograder.feedback import as_html, as_text, feedback
 from autograder.student import Report
 from tests.browser import page, violations
 
@@ -82,6 +83,46 @@ def test_feedback_says_what_to_try_by_the_kind_of_fault(evidence, says):
     item = ITEM | {"evidence": evidence, "mistake": None}
     for page_or_text in (as_html, as_text):
         assert says in page_or_text(RESULT | {"items": [item]})
+
+
+@pytest.mark.parametrize("width", [1000, 360])
+def test_feedback_is_legible_in_the_dark_and_fits(width):
+    evidence = [["asked", "conv(" + "3, " * 200 + ")"], ["cycle", "7"]]
+    with page(width=width, color_scheme="dark") as tab:
+        tab.set_content(as_html(RESULT | {"items": [ITEM | {"evidence": evidence}]}))
+        assert [] == violations(tab)
+        assert width >= tab.evaluate("document.documentElement.scrollWidth")
+        assert "rgb(22, 22, 22)" == tab.evaluate("getComputedStyle(document.body).backgroundColor")
+
+
+@pytest.mark.parametrize(
+    ("book", "address"),
+    [
+        ("https://example.org/book/", "https://example.org/book/02_tensors.html#output-size"),
+        ("javascript:alert(1)", ""),
+        ("", ""),
+    ],
+)
+def test_the_section_is_a_link_where_the_book_is_published(book, address):
+    section = '"Output size" in chapter 2 (02_tensors.html#output-size)'
+    made = as_html(RESULT | {"items": [ITEM | {"mistake": ITEM["mistake"] | {"section": section}}]}, book)
+    assert bool(address) == (f'<a href="{address}">&quot;Output size&quot; in chapter 2 of the book</a>' in made)
+    assert "javascript" not in made
+
+
+def test_repairs_are_told_with_the_notes():
+    result = RESULT | {"repairs": [{"kind": "moved", "says": "The cell setup had moved.", "look": False}]}
+    assert "<li>The cell setup had moved.</li><li>the file" in as_html(result)
+    assert "Note: The cell setup had moved.\n  Note: the file" in as_text(result)
+
+
+def test_an_unknown_student_is_told_the_near_ones(course):
+    for student in ("zoe", "zed1", "ada", *(f"s{n}" for n in range(20))):
+        (course.at("autograded", student, "tiny")).mkdir(parents=True)
+        (course.at("autograded", student, "tiny") / "result.json").write_text("{}")
+    with pytest.raises(AutograderError) as caught:
+        feedback("tiny", course, ["zed"])
+    assert "not graded: zed; did you mean zed1? (graded in tiny: 23 students)" == str(caught.value)
 
 
 def test_feedback_names_what_to_read_without_an_address():

@@ -186,7 +186,7 @@ def two(work, second, first=None, **fields):
 def test_of_an_answer_and_its_blank_copy_the_work_counts(work, fixed, earned):
     handed = fixed(two(work, STUBS["places_answer"]))
     assert FULL == earned(handed.cells)
-    assert "The cell places_answer stands there twice: number 1, the one with work in it, counts." == said(handed)
+    assert "The cell places_answer is in the notebook twice: number 1, the one with work in it, counts." == said(handed)
 
 
 def test_a_blank_original_and_a_copy_with_work(work, fixed, earned):
