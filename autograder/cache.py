@@ -13,6 +13,7 @@ import os
 import platform
 import stat
 import sys
+import sysconfig
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -72,7 +73,8 @@ def environment() -> str:
     import autograder
 
     packages = [Path(str(module.__file__)).parent for module in (accelsim, autograder)]
-    installed = {p.name for place in sys.path if place for p in Path(place).glob("*.dist-info")}
+    places = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
+    installed = {path.name for place in places for path in Path(place).glob("*.dist-info")}
     return digest(
         [sys.version, platform.machine(), *sorted(installed), *(folder_hash(package) for package in packages)]
     )

@@ -242,7 +242,7 @@ def dask(address: str) -> Iterator[Executor]:
     try:
         if not client.scheduler_info()["workers"]:
             raise AutograderError(f"the Dask scheduler at {address} has no worker: dask worker {address} --nthreads 1")
-        yield client.get_executor(pure=False, retries=1)
+        yield client.get_executor(pure=False)
     finally:
         client.close()
 
