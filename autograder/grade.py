@@ -29,6 +29,7 @@ from autograder.sandbox import Limits, Rung, Warm, Worker
 from autograder.session import Answered, Session, run
 from autograder.student import evidence
 from autograder.submission import Submitted, copy_files
+from autograder.variants import read_secret
 
 RESULT = "result.json"
 ATTENTION = 1
@@ -115,6 +116,7 @@ def grade_one(
         handed = handed_in(folder, lab.name, release or {})
     except AutograderError as error:
         return Graded(student, fault=str(error), rung=rung.name)
+    lab = replace(lab, secret=read_secret(course.root))
     graded = grade_cells(lab, handed.cells, student, folder, rung, limits, hidden_from(lab, course), warm)
     return replace(graded, repairs=handed.repairs, rung=rung.name, seconds=time.monotonic() - start)
 

@@ -68,13 +68,14 @@ class Answer:
 
 @dataclass(frozen=True)
 class Lab:
-    """A lab folder that has been read and found without fault."""
+    """A lab folder that has been read and found without fault; `secret` is that of the course it is graded in."""
 
     folder: Path
     title: str
     cells: tuple[Cell, ...]
     questions: dict[str, Question]
     answers: tuple[Answer, ...]
+    secret: str = ""
 
     @property
     def name(self) -> str:
@@ -320,12 +321,16 @@ def _question_faults(question: Question) -> Iterator[str]:
         yield f"{name}: hidden(rng) {trouble}"
     elif not hidden:
         yield f"{name}: hidden(rng) makes no case"
-    cases = [*question.public, *hidden]
+    cases = [*question.public, *hidden, *_own(question)]
     broken = list(_reference_faults(question, cases))
     yield from (f"{name}: {fault}" for fault in broken)
     yield from (f"{name}: two mistakes are named {twice!r}" for twice in _twice([m.name for m in question.mistakes]))
     if not broken:
         yield from (f"{name}: {fault}" for fault in _mistake_faults(question, cases))
+
+
+def _own(question: Question) -> tuple[Case, ...]:
+    return tuple(question.own(np.random.default_rng(0))) if question.own else ()
 
 
 def hidden_cases(question: Question, seed: int = 0) -> tuple[tuple[Case, ...], str]:

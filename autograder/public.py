@@ -16,6 +16,7 @@ from typing import Any
 from autograder.errors import AutograderError
 from autograder.judge import Outcome, Verdict, model_answers, verdicts, wanted_answers
 from autograder.questions import Case, Judge, Mistake, Question, given_name, module_in
+from autograder.variants import VARIANTS, variant, variant_seed, whoami
 from autograder.wire import WireError, decode, encode
 
 FORMAT = 1
@@ -24,7 +25,10 @@ SHIPPED, GIVEN, UNSHIPPED = ("accelsim", "autograder"), "given/", "the grader"
 
 @dataclass(frozen=True)
 class PublicQuestion:
-    """One question as it ships: `wanted` answers and `modelled[mistake]` answers, in the order of `cases`."""
+    """One question as it ships: `wanted` answers and `modelled[mistake]` answers, in the order of `cases`.
+
+    The first `shared` cases are every student's, the others this one's own.
+    """
 
     name: str
     function: str
@@ -39,6 +43,7 @@ class PublicQuestion:
     answer: float | str | None = None
     because: str = ""
     folder: Path = Path()
+    shared: int = 0
 
     @property
     def judged_later(self) -> bool:
@@ -54,17 +59,24 @@ class PublicQuestion:
         return verdicts(self.cases, self.wanted, outcomes, self.tolerance, _load_judge(self.judged_by, self.folder))
 
 
-def public_data(questions: Sequence[Question], lab: str) -> dict[str, Any]:
-    """The JSON of `public_checks.json`; hidden cases, references and models are not in it."""
-    return {"format": FORMAT, "lab": lab, "questions": {q.name: _question_data(q) for q in questions}}
+def public_data(questions: Sequence[Question], lab: str, key: str = "") -> dict[str, Any]:
+    """The JSON of `public_checks.json`; hidden cases, references and models are not in it.
+
+    `key` is the lab's, by which a student finds the set of own cases that is theirs.
+    """
+    return {"format": FORMAT, "lab": lab, "key": key, "questions": {q.name: _question_data(q) for q in questions}}
+
+
+def own_cases(question: Question, number: int) -> tuple[Case, ...]:
+    """The own cases of one variant."""
+    import numpy as np
+
+    rng = np.random.default_rng(variant_seed(question.name, number))
+    return question.shown(rng)[len(question.public) :]
 
 
 def _question_data(question: Question) -> dict[str, Any]:
-    wanted = wanted_answers(question, question.public)
-    cases = [
-        {"args": encode(case.args), "kind": case.kind, "wanted": encode(answer)}
-        for case, answer in zip(question.public, wanted, strict=True)
-    ]
+    sets = [own_cases(question, n) for n in range(VARIANTS)] if question.own else []
     return {
         "function": question.function,
         "parameters": list(question.parameters),
@@ -73,9 +85,18 @@ def _question_data(question: Question) -> dict[str, Any]:
         "because": question.because,
         "tolerance": question.tolerance,
         "judged_by": _judge_name(question),
-        "cases": cases,
-        "mistakes": [_mistake_data(mistake, question.public) for mistake in question.mistakes],
+        "own": [_cases_data(question, cases) for cases in sets],
+        **_cases_data(question, question.public),
     }
+
+
+def _cases_data(question: Question, cases: Sequence[Case]) -> dict[str, Any]:
+    wanted = wanted_answers(question, cases)
+    rows = [
+        {"args": encode(case.args), "kind": case.kind, "wanted": encode(answer)}
+        for case, answer in zip(cases, wanted, strict=True)
+    ]
+    return {"cases": rows, "mistakes": [_mistake_data(mistake, cases) for mistake in question.mistakes]}
 
 
 def _judge_name(question: Question) -> str:
@@ -127,7 +148,8 @@ def read_public(path: Path) -> dict[str, PublicQuestion]:
         data = json.loads(path.read_text("utf-8"))
         if data["format"] != FORMAT:
             raise AutograderError(f"{path.name} has format {data['format']}; this autograder reads format {FORMAT}")
-        return {name: _read_question(name, body, path.parent) for name, body in data["questions"].items()}
+        number = variant(data.get("key", ""), whoami(path.parent))
+        return {n: _read_question(n, _mine(body, number), path.parent) for n, body in data["questions"].items()}
     except FileNotFoundError as error:
         where = path.resolve().parent
         raise AutograderError(f"{path.name} is not in {where}; open the notebook in its released folder") from error
@@ -137,6 +159,16 @@ def read_public(path: Path) -> dict[str, PublicQuestion]:
         raise AutograderError(f"{path.name} is damaged; copy it again from the released lab") from error
 
 
+def _mine(body: dict[str, Any], number: int) -> dict[str, Any]:
+    """A question's data with the cases of one variant after those for all."""
+    if not body.get("own"):
+        return body
+    own = body["own"][number]
+    pairs = zip(body["mistakes"], own["mistakes"], strict=True)
+    mistakes = [{**ours, "answers": [*ours["answers"], *theirs["answers"]]} for ours, theirs in pairs]
+    return {**body, "cases": [*body["cases"], *own["cases"]], "mistakes": mistakes, "shared": len(body["cases"])}
+
+
 def _read_question(name: str, body: dict[str, Any], folder: Path) -> PublicQuestion:
     cases = tuple(Case(decode(case["args"]), case["kind"]) for case in body["cases"])
     mistakes = tuple(Mistake(m["name"], None, m["says"], m["section"]) for m in body["mistakes"])
@@ -144,7 +176,19 @@ def _read_question(name: str, body: dict[str, Any], folder: Path) -> PublicQuest
     wanted = tuple(decode(case["wanted"]) for case in body["cases"])
     named = (body["function"], body["prediction"], body["tolerance"])
     parameters, told = tuple(body["parameters"]), (body.get("answer"), body.get("because", ""))
-    return PublicQuestion(name, *named, cases, wanted, mistakes, modelled, body["judged_by"], parameters, *told, folder)
+    return PublicQuestion(
+        name,
+        *named,
+        cases,
+        wanted,
+        mistakes,
+        modelled,
+        body["judged_by"],
+        parameters,
+        *told,
+        folder,
+        body.get("shared", len(cases)),
+    )
 
 
 def _read_answer(answer: dict[str, Any] | None) -> Any:

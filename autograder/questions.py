@@ -152,6 +152,7 @@ class Question:
     `answer` to it, a number or a short text, and `because`, the rest of a sentence, are told after a right check.
     `judge(args, answer)`, where given, replaces comparison with the reference: it returns the faults found, as texts or
     as `Finding`s, so that any legal schedule or mapping passes.
+    `own(rng)`, where given, makes further public cases that differ from student to student (autograder.variants).
     """
 
     name: str
@@ -165,6 +166,11 @@ class Question:
     judge: Judge | None = None
     answer: float | str | None = None
     because: str = ""
+    own: Callable[[Any], Sequence[Case]] | None = None
+
+    def shown(self, rng: Any) -> tuple[Case, ...]:
+        """The public cases of one student: those for all, and own ones made from `rng`."""
+        return (*self.public, *(self.own(rng) if self.own else ()))
 
     @property
     def parameters(self) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from autograder.errors import AutograderError
 from autograder.lab import Cell, Lab
 from autograder.public import public_data
 from autograder.student import PUBLIC
+from autograder.variants import lab_key, make_secret
 
 IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc", ".ipynb_checkpoints")
 LICENCES = ("LICENSE", "LICENSE-PROSE")
@@ -77,7 +78,8 @@ def _fill(source: Path, lab: Lab) -> None:
     shutil.copytree(given, source, ignore=IGNORED) if given.is_dir() else source.mkdir(parents=True)
     for name in LICENCES:
         shutil.copyfile(_licence(lab.folder, name), source / name)
-    write(source / PUBLIC, json.dumps(public_data(list(lab.questions.values()), lab.name), indent=1) + "\n")
+    key = lab_key(make_secret(source.parents[1]), lab.name)
+    write(source / PUBLIC, json.dumps(public_data(list(lab.questions.values()), lab.name, key), indent=1) + "\n")
     write(source / f"{lab.name}.ipynb", json.dumps(notebook(lab.cells), indent=1) + "\n")
 
 

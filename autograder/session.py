@@ -22,9 +22,11 @@ from typing import Any
 from autograder.errors import AutograderError, printable
 from autograder.judge import Outcome, Verdict, share, verdicts, wanted_answers
 from autograder.lab import Item, Lab, hidden_cases
+from autograder.public import own_cases
 from autograder.questions import Case, Question
 from autograder.sandbox import Limits, Worker, WorkerGone
 from autograder.submission import Submitted
+from autograder.variants import lab_key, variant
 from autograder.wire import WireError, decode, encode
 from autograder.worker import FORKLESS, not_defined
 
@@ -91,17 +93,17 @@ def _clock(limits: Limits) -> _Clock:
     return _Clock(now + CELLS_SHARE * limits.submission_seconds, now + limits.submission_seconds)
 
 
-def seed(lab: str, student: str) -> int:
-    """A submission's own seed for hidden cases, the same whenever it is graded again."""
-    return int.from_bytes(hashlib.sha256(f"{lab}/{student}".encode()).digest()[:8], "big")
+def seed(lab: str, student: str, secret: str = "") -> int:
+    """A submission's own seed for hidden cases, the same whenever it is graded again; `secret` is the course's."""
+    return int.from_bytes(hashlib.sha256(f"{secret}{lab}/{student}".encode()).digest()[:8], "big")
 
 
 def run(
     lab: Lab, cells: Sequence[Submitted], student: str, start: Callable[[], Started], limits: Limits
 ) -> tuple[Session, tuple[Answered, ...]]:
     """Run the notebook's cells in the worker that `start` gives, ask every item, and judge the answers here."""
-    number = seed(lab.name, student)
-    session = Session(cells, {item.name: _asked(item.question, number) for item in lab.items})
+    number, own = seed(lab.name, student, lab.secret), variant(lab_key(lab.secret, lab.name), student)
+    session = Session(cells, {item.name: _asked(item.question, number, own) for item in lab.items})
     clock = _clock(limits)
     for turn in range(RESTARTS + len(lab.items) + 2):
         if turn == RESTARTS + 1:  # what comes after the last cell that ended its process is not tried
@@ -152,16 +154,17 @@ def _in_one_line(error: dict[str, Any]) -> str:
     return printable(f"{error['ename']}: {said}")[:500]
 
 
-def _asked(question: Question, number: int) -> Asked:
+def _asked(question: Question, number: int, own: int) -> Asked:
     hidden, trouble = hidden_cases(question, number)
-    cases = (*question.public, *hidden)
+    public = (*question.public, *own_cases(question, own)) if question.own else question.public
+    cases = (*public, *hidden)
     try:
         wanted = () if trouble else tuple(wanted_answers(question, cases))
     except Exception as error:  # the instructor's reference may fail on a case nobody tried before
         trouble = f"makes a case on which the reference raises {type(error).__name__}: {error}"
     if trouble:
         raise AutograderError(f"checks.py question {question.name}: hidden(rng) {trouble} (seed {number})")
-    return Asked(cases, wanted, len(question.public))
+    return Asked(cases, wanted, len(public))
 
 
 def _unanswered(session: Session, item: Item) -> tuple[Verdict, ...]:

@@ -1,4 +1,4 @@
-"""`check` and `predict`, as a student meets them in a notebook.
+"""`check`, `predict` and `mine`, as a student meets them in a notebook.
 
 While studying, `check` asks the student's own function the public cases that came with the notebook and says what
 happened, at once. While a grader runs the notebook, `check` says nothing: the grader asks later, from outside.
@@ -390,6 +390,17 @@ def _predict(name: str, value: Any) -> str:
         return f"{name}: a prediction is one finite number, this is {show(value)}. Nothing is locked yet."
     _lock({**locked, name: number})
     return f"{name}: {number:g} is locked. Now write your function and check it."
+
+
+def mine(name: str) -> tuple[Any, ...]:
+    """The arguments of your own case of question `name`, to compute with: other students have other numbers.
+
+    Raises AutograderError when the question has none.
+    """
+    question = _find(name)
+    if len(question.cases) == question.shared:
+        raise AutograderError(f"{name} has no numbers of your own; its cases are the same for everybody")
+    return copy.deepcopy(question.cases[question.shared].args)
 
 
 def _number(value: Any) -> float | None:

@@ -20,10 +20,12 @@ from autograder.jsontext import lean
 from autograder.judge import show
 from autograder.lab import CHECK
 from autograder.sandbox import Limits
+from autograder.variants import STUDENT
 
 MOST_BYTES, MOST_TEXT, MOST_CELLS = 2 << 30, 32 << 20, 2000
 MUCH_OUTPUT = 25 << 20
 MOST_FILES, DEEPEST = 2000, 3
+PUBLIC = "public_checks.json"
 
 
 @dataclass(frozen=True)
@@ -343,7 +345,17 @@ def copy_files(folder: Path, given: Path, target: Path, limits: Limits) -> list[
     for path in sorted(given.rglob("*")):
         if path.is_file():
             _copy(path, target / path.relative_to(given))
+    _who_and_what(folder, target)
     return notes
+
+
+def _who_and_what(folder: Path, target: Path) -> None:
+    """What `mine` reads: whose submission this is, and the public cases as released, in place of what was handed in."""
+    released = folder.parents[2] / "release" / folder.name / PUBLIC if len(folder.parents) > 2 else folder / PUBLIC
+    if released.is_file() and not released.is_symlink():
+        _copy(released, target / PUBLIC)
+        (target / STUDENT).write_text(folder.parent.name, "utf-8")
+        (target / STUDENT).chmod(0o644)
 
 
 def _copy(path: Path, to: Path) -> None:
