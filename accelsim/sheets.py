@@ -30,7 +30,7 @@ class Table:
         return "\n".join([self.caption, report.table(self.head, self.rows), *self.notes])
 
     def _repr_html_(self) -> str:
-        head = "".join(f'<th scope="col">{html.escape(cell)}</th>' for cell in self.head)
+        head = "".join(f'<th scope="col">{html.escape(cell)}</th>' if cell else "<td></td>" for cell in self.head)
         body = "".join(f"<tr>{_cells(row)}</tr>" for row in self.rows)
         notes = "".join(f'<p class="accelsim-note">{html.escape(note)}</p>' for note in self.notes)
         return (
