@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -255,3 +256,46 @@ def test_a_cell_that_stops_before_it_defines_its_function_is_told_why(tiny, cell
 def test_a_function_that_no_cell_defines_is_called_that(tiny):
     said = happened(grade(tiny, cells(tiny, places_answer="x = 1", after="1 / 0")))["places"]
     assert said == "places() is not defined in the notebook"
+
+
+def test_what_is_asked_shows_in_no_output(tiny):
+    note = "def places(*a):\n    open('asked', 'a').write(str(a))\n    return -1"
+    show = "import os, time\ntime.sleep(0.5)\nprint('SHOWN', os.path.exists('asked') and open('asked').read())"
+    graded = grade(tiny, [*cells(tiny, places_answer=note), Submitted("code", show, "")])
+    assert "SHOWN (5, 3, 1)\\n" in json.dumps(graded.session.outputs)  # the notebook's own call, and no other
+    assert -1 == graded.answered[0].judged[0].outcome.value
+
+
+def asked(tiny, monkeypatch, submitted):
+    """How often each function was asked."""
+    sent, exchange = [], Worker.exchange
+    with monkeypatch.context() as patch:
+        patch.setattr(Worker, "exchange", lambda *a: sent.append(a[1]) or exchange(*a))
+        grade(tiny, submitted)
+    return Counter(message["function"] for message in sent if message["do"] == "ask")
+
+
+def test_a_right_function_is_asked_as_often_as_a_wrong_one(tiny, monkeypatch):
+    right, wrong = asked(tiny, monkeypatch, cells(tiny)), asked(tiny, monkeypatch, cells(tiny, **WRONG))
+    assert {"places": 2 * 5, "slide": 2 * 3} == right == wrong
+
+
+def test_a_notebook_that_keeps_ending_its_process_is_asked_what_it_had_before(tiny):
+    late = [Submitted("code", "import os; os._exit(0)", "")] * 9
+    assert {"places": 1, "slide": 1} == shares(grade(tiny, [*cells(tiny), *late]))
+
+
+def test_calls_that_kill_the_asker_cost_their_question_only(tiny):
+    kill = "import os\ndef places(*a):\n    os.kill(os.getppid(), 9)\n    return -1"
+    own = "def slide(a, w):\n    return np.correlate(a, w, 'valid')"
+    assert {"places": 0, "slide": 1} == shares(grade(tiny, cells(tiny, places_answer=kill, slide_answer=own)))
+
+
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+
+
+def test_outputs_keep_plain_text_and_pictures_only(tiny):
+    shown = {"text/html": "<script>", "image/svg+xml": "<svg>", "text/plain": "fine", "image/png": PIXEL}
+    graded = grade(tiny, cells(tiny, after=f"from IPython.display import display\ndisplay({shown}, raw=True)"))
+    data = [part["data"] for parts in graded.session.outputs.values() for part in parts if "data" in part]
+    assert [{"text/plain": "fine", "image/png": PIXEL}] == data
