@@ -37,7 +37,7 @@ function render({ model, el }) {
     make("div", { class: "controls" }, by.label, scale.label, reset), say, spoken.element, bars, key,
     make("div", { class: "wide-table", tabindex: 0, role: "group", "aria-label": "Energy as a table" }, counted.element),
     make("div", { class: "wide-table", tabindex: 0, role: "group", "aria-label": "Energy table" }, priced));
-  el.classList.add("accelsim-view");
+  el.classList.add("accelsim-view", "energy_breakdown");
   el.append(group);
 
   function sums({ entries }, part) { // energy by level (0) or by tensor (1)

@@ -50,7 +50,7 @@ class View:
         key = hashlib.sha256((self.module + payload).encode()).hexdigest()[:12]
         code = script(self.module) + source("host.js").replace("KEY", key)
         return (
-            f'<div class="accelsim-view" data-accelsim="{key}">\n<style>{style(self.module)}</style>\n'
+            f'<div class="accelsim-view {self.module}" data-accelsim="{key}">\n<style>{style(self.module)}</style>\n'
             f'<div class="stage">{self.figure}</div>\n'
             f'<script type="application/json">{payload}</script>\n<script type="module">{code}</script>\n</div>'
         )
@@ -94,7 +94,7 @@ def script(module: str) -> str:
 
 
 def style(module: str) -> str:
-    """What all views share, and then what this one adds."""
+    """What all views share, and then what this one adds; its rules begin with `.accelsim-view.<module>`."""
     return source("host.css") + source(f"{module}.css")
 
 

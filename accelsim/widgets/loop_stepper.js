@@ -102,7 +102,7 @@ function render({ model, el }) {
     now, spoken.element,
     make("div", { class: "parts" }, nest, grids, counters),
     make("p", { class: "note" }, data.note), details);
-  el.classList.add("accelsim-view");
+  el.classList.add("accelsim-view", "loop_stepper");
   el.append(group);
 
   // --- drawing

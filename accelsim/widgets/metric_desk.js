@@ -43,7 +43,7 @@ function render({ model, el }) {
   const cards = systems.map((system) => {
     const verdict = make("p", { class: "verdict" }), figures = make("p", { class: "figures" });
     const name = make("p", { class: "name" }, make("b", {}, system.name), ` ${system.what}`);
-    return { system, verdict, figures, element: make("li", { class: "card" }, name, figures, verdict) };
+    return { system, verdict, figures, element: make("li", { class: "entrant" }, name, figures, verdict) };
   });
   const all = grid("systems");
   const group = make("div", {
@@ -52,11 +52,11 @@ function render({ model, el }) {
   },
     make("div", { class: "controls" }, "Asked by a ", ...buttons.map(([, button]) => button)),
     make("div", { class: "asked" }, ...controls.map(({ label }) => label)),
-    told, spoken.element, make("ul", { class: "cards" }, ...cards.map(({ element }) => element)),
+    told, spoken.element, make("ul", { class: "entrants" }, ...cards.map(({ element }) => element)),
     make("details", {}, make("summary", {}, "Table of all systems"),
       make("div", { class: "wide-table", tabindex: 0, role: "group", "aria-label": "Table of all systems" }, all.element)),
     make("p", { class: "note" }, note));
-  el.classList.add("accelsim-view");
+  el.classList.add("accelsim-view", "metric_desk");
   el.append(group);
 
   function show() {

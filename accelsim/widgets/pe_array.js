@@ -70,7 +70,7 @@ function render({ model, el }) {
       make("div", { class: "tables" }, ...tables)),
     make("p", { class: "name" }, `Utilization: the share of the ${pes} PEs that multiply, cycle by cycle (full height: all)`),
     strip, details);
-  el.classList.add("accelsim-view");
+  el.classList.add("accelsim-view", "pe_array");
   el.append(group);
 
   function steps() { // a step for each change

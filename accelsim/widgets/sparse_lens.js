@@ -68,7 +68,7 @@ function render({ model, el }) {
     chart,
     make("details", {}, make("summary", {}, "Table of the curves"),
       make("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Table of the curves" }, curve.element)));
-  el.classList.add("accelsim-view");
+  el.classList.add("accelsim-view", "sparse_lens");
   el.append(group);
 
   const words = data.shape[0] * data.shape[1];

@@ -142,7 +142,7 @@ function render({ model, el }) {
       "DRAM traffic in words; dot: fits, cross: does not; dashed: the least possible; the ring is where you are")), chart,
     make("details", {}, make("summary", {}, "Table of the curve"),
       make("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Table of the curve" }, curve.element)));
-  el.classList.add("accelsim-view");
+  el.classList.add("accelsim-view", "tile_packer");
   el.append(group);
 
   function pieces({ tensors, need }) {

@@ -27,7 +27,7 @@ WALK = """(states) => {
     });
     return { say: group.querySelector('.say').textContent,
       rows: [...group.querySelectorAll('.systems tbody tr')].map(text),
-      out: [...group.querySelectorAll('.card')].map((card) => card.classList.contains('out')) };
+      out: [...group.querySelectorAll('.entrant')].map((card) => card.classList.contains('out')) };
   });
 }"""
 
@@ -67,7 +67,7 @@ def test_presets_and_sliders_work_by_keyboard(site, browser):
         assert tab.text_content(".say") == sentence(PRESETS["phone"])
         assert tab.get_by_role("button", name="phone").get_attribute("aria-pressed") == "true"
         tab.get_by_role("slider", name="link, as it is there").press("Home")
-        assert "sends 0.15 Mbit a frame, and there is no link" in tab.locator(".card").nth(10).text_content()
+        assert "sends 0.15 Mbit a frame, and there is no link" in tab.locator(".entrant").nth(10).text_content()
         assert tab.get_by_role("button", name="phone").get_attribute("aria-pressed") == "false"
 
 

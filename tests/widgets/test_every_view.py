@@ -50,12 +50,26 @@ def test_the_view_and_its_figure_pass_axe_and_fit_a_phone(site, browser, name, t
         assert tab.evaluate("document.documentElement.scrollWidth") <= 375
 
 
+# How each part of each view is drawn, sizes apart.
+LOOKS = """() => [...document.querySelectorAll('.accelsim-view[data-shown]')].map((root) =>
+  [...root.querySelectorAll('.stage *')].map((part) => {
+    const look = getComputedStyle(part);
+    const kinds = ['color', 'backgroundColor', 'backgroundImage', 'borderLeftStyle', 'borderLeftColor', 'fill',
+      'stroke', 'display', 'fontSize', 'fontWeight', 'opacity', 'paddingLeft', 'textAlign'];
+    return `${part.tagName}.${part.getAttribute('class')}: ${kinds.map((kind) => look[kind]).join(' | ')}`;
+  }))"""
+
+
 @pytest.mark.browser
 def test_views_on_one_page_do_not_get_in_each_others_way(site, browser):
     with page(browser=browser) as tab:
         tab.goto(site(*(view(name) for name in VIEWS), *(view(name) for name in VIEWS)))
         assert tab.locator(".accelsim-view[data-shown]").count() == 2 * len(VIEWS)
         assert violations(tab) == []
+        together = tab.evaluate(LOOKS)[: len(VIEWS)]
+        for name, looks in zip(VIEWS, together, strict=True):
+            tab.goto(f"{site(view(name))}?{name}")  # an address of its own, which the browser has not kept
+            assert tab.evaluate(LOOKS)[0] == looks
 
 
 @pytest.mark.browser
@@ -76,7 +90,7 @@ def test_a_key_is_on_the_screen_within_100_ms_and_the_page_within_1500(site, bro
         tab.evaluate(MEASURE)
         tab.keyboard.press("ArrowRight")  # the first key warms up
         bare, first = statistics.median(keys(tab)), tab.evaluate(PAINTED)
-        tab.goto(site(view(name)))
+        tab.goto(f"{site(view(name))}?{name}")
         tab.evaluate(MEASURE)
         tab.locator(VIEWS[name][1]).first.focus()
         keys(tab)

@@ -127,7 +127,7 @@ def test_it_plays_and_steps_and_the_cursor_follows(site, browser):
 
 def test_what_cannot_be_set_is_refused():
     with pytest.raises(AccelsimError) as refused:
-        sparse_lens(0, 2, weight_structure="blocks", mode="skipp")
+        sparse_lens(0, 2, weight_structure="blocks", mode="skips")
     first = "weights must be a density from 0.05 to 1, got 0"
     for fault in (first, "activations must be", "weight_structure must be one", "did you mean skip"):
         assert fault in str(refused.value)
