@@ -3,8 +3,9 @@
 A `Batch` holds mappings of one layer as whole numbers: how each level splits each dimension over time and over its
 array, and in which order its temporal loops run. Where all factors divide (`product of bounds == size`) every tile
 is full, and the sums of `dataflow` become products, except along the sliding windows of an input; those are looked
-up in tables that the scalar code fills, one entry per distinct window. Other mappings are refused here as "factors";
-use `evaluate` for them.
+up in tables that the scalar code fills, one entry per distinct window. Where they do not divide, every number is
+looked up, by how a mapping splits each dimension, which takes several times as long. Mappings whose loops leave
+something out, or step beyond the layer, are refused as "factors".
 
 >>> from accelsim import catalog, conv
 >>> layer = conv("c", M=8, C=4, P=6, R=3)
@@ -21,6 +22,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Mapping as Sizes
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +33,7 @@ from accelsim.dataflow import NONE, Levels, window
 from accelsim.errors import MappingError, suggest, whole
 from accelsim.mapping import Loop, Mapping, Stage
 from accelsim.points import MAX_AXIS
+from accelsim.splits import LIVE, NOW, STAY, TIMES, Known, Splits, legal, padded, windows
 from accelsim.workload import Layer, Rank, Tensor
 
 Numbers = NDArray[np.float64]
@@ -62,7 +65,11 @@ class Batch:
 
     def part(self, start: int, stop: int) -> Batch:
         """The mappings from `start` to before `stop`."""
-        time, x, y, order = (array[:, :, start:stop] for array in (self.time, self.x, self.y, self.order))
+        return self.at(slice(start, stop))
+
+    def at(self, chosen: slice | Flags) -> Batch:
+        """Some of the mappings."""
+        time, x, y, order = (array[:, :, chosen] for array in (self.time, self.x, self.y, self.order))
         return Batch(self.levels, self.dims, time, x, y, order, self.keeps)
 
     def mapping(self, index: int) -> Mapping:
@@ -99,9 +106,10 @@ def evaluate_batch(layer: Layer, arch: Arch, batch: Batch, chunk: int = 8192) ->
     Raises `MappingError` if the batch does not have the layer's dimensions and the machine's levels.
     """
     _refuse(layer, arch, batch, chunk)
-    windows = {rank: _Windows(rank, layer) for tensor in layer.tensors for rank in tensor.ranks if len(rank.terms) > 1}
+    slides = {rank: _Windows(rank, layer) for tensor in layer.tensors for rank in tensor.ranks if len(rank.terms) > 1}
+    known = Known()
     starts = range(0, max(len(batch), 1), chunk)
-    parts = [_Chunk(layer, arch, batch.part(start, start + chunk), windows).costs() for start in starts]
+    parts = [_piece(layer, arch, batch.part(start, start + chunk), slides, known) for start in starts]
     return Costs(
         {key: np.concatenate([part.reads[key] for part in parts]) for key in parts[0].reads},
         {key: np.concatenate([part.writes[key] for part in parts]) for key in parts[0].writes},
@@ -110,6 +118,43 @@ def evaluate_batch(layer: Layer, arch: Arch, batch: Batch, chunk: int = 8192) ->
         np.concatenate([part.active for part in parts]),
         np.concatenate([part.valid for part in parts]),
         {why: np.concatenate([part.reasons[why] for part in parts]) for why in parts[0].reasons},
+    )
+
+
+def _piece(layer: Layer, arch: Arch, batch: Batch, slides: dict[Rank, _Windows], known: Known) -> Costs:
+    """The costs of a few thousand mappings: those with clipped edges apart from the rest."""
+    sizes = np.array(list(layer.dims.values()), dtype=np.float64)
+    bounds = [np.asarray(array, dtype=np.float64) for array in (batch.time, batch.x, batch.y)]
+    whole = (math.prod(array.prod(axis=0) for array in bounds) == sizes[:, None]).all(axis=0)
+    clipped = ~whole & legal(sizes, *bounds) & (padded(sizes) <= 8 * EXACT)
+    if not clipped.any():
+        return _Chunk(layer, arch, batch, slides).costs()
+    costs = _Clipped(layer, arch, batch.at(clipped), slides, known).costs()
+    if clipped.all():
+        return costs
+    rest = _Chunk(layer, arch, batch.at(~clipped), slides).costs()
+    return _merged(rest, costs, clipped)
+
+
+def _merged(rest: Costs, costs: Costs, clipped: Flags) -> Costs:
+    """Two parts of a batch put back in order."""
+
+    def both(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
+        found = np.empty(len(clipped), dtype=a.dtype)
+        found[~clipped], found[clipped] = a, b
+        return found
+
+    def tables(a: dict[Any, NDArray[Any]], b: dict[Any, NDArray[Any]]) -> dict[Any, NDArray[Any]]:
+        return {key: both(a[key], b[key]) for key in a}
+
+    return Costs(
+        tables(rest.reads, costs.reads),
+        tables(rest.writes, costs.writes),
+        both(rest.energy, costs.energy),
+        both(rest.cycles, costs.cycles),
+        both(rest.active, costs.active),
+        both(rest.valid, costs.valid),
+        tables(rest.reasons, costs.reasons),
     )
 
 
@@ -278,7 +323,7 @@ class _Chunk:
         self.bounds = [np.asarray(array, dtype=np.float64) for array in (batch.time, batch.x, batch.y)]
         sizes = np.array(list(layer.dims.values()), dtype=np.float64)
         whole = np.prod(np.stack([array.prod(axis=0) for array in self.bounds]), axis=0)
-        self.divides = (whole == sizes[:, None]).all(axis=0)
+        self.divides = self.countable(whole == sizes[:, None])
         self.wide = {
             f"fanout {level.name} {axis}": self.bounds[1 + index][at].prod(axis=0) > level.fanout[index]
             for at, level in enumerate(arch.levels)
@@ -298,6 +343,10 @@ class _Chunk:
             below = self.extent[0]
             here = {dim: below[dim] * self.time[level][dim] * self.space[level][dim] for dim in self.dims}
             self.extent.insert(0, here)
+
+    def countable(self, whole: Flags) -> Flags:
+        """The mappings that can be counted; `whole` says where the factors of a dimension divide."""
+        return np.asarray(whole.all(axis=0))
 
     def chain(self, tensor: Tensor) -> list[int]:
         return [at for at, kept in enumerate(self.keeps) if kept is None or tensor.name in kept]
@@ -438,7 +487,7 @@ class _Chunk:
         self.first = {key: np.zeros(self.count) for key in keys}
         for tensor in self.layer.tensors:
             (self.output if tensor.output else self.operand)(tensor, names)
-        active = self.copies(self.dims, range(self.depth))
+        active = self.instances(self.depth)
         reasons = self.reasons()
         valid = ~np.logical_or.reduce(list(reasons.values()))
         cycles = self.cycles()
@@ -484,13 +533,25 @@ class _Chunk:
                 below = frozenset(at for at in shared if at > level)
                 self.carried[names[level], tensor.name] += self.moved(tensor, parent, child, below) + returned
             fresh = drained - returned
-        last = chain[-1]
+        last, fresh = chain[-1], self.started(tensor, chain, fresh)
         updates = self.requested(tensor, last, shared)
         self.writes[names[last], tensor.name] += updates
         self.reads[names[last], tensor.name] += updates - fresh
         for level in self.links(last, self.depth):
             below = frozenset(at for at in shared if at > level)
             self.carried[names[level], tensor.name] += self.requested(tensor, last, below) + updates - fresh
+
+    def started(self, tensor: Tensor, chain: list[int], fresh: Numbers) -> Numbers:
+        """Sums that start at zero where a MAC adds to them, of those that do in the innermost level."""
+        return fresh
+
+    def steps(self) -> Numbers:
+        """Time steps with any work."""
+        return self.product(bound for level in self.time for bound in level.values())
+
+    def instances(self, level: int) -> Numbers:
+        """Copies of a level (or of the MAC, beyond the last) that have work."""
+        return self.copies(self.dims, range(level))
 
     def energy(self, cycles: Numbers) -> Numbers:
         leak = self.arch.leak + sum(level.leak * self.arch.instances[level.name] for level in self.arch.levels)
@@ -504,7 +565,7 @@ class _Chunk:
         return total
 
     def cycles(self) -> Numbers:
-        compute = self.product(bound for level in self.time for bound in level.values())
+        compute = self.steps()
         together, apart, ramp = np.zeros(self.count), np.zeros(self.count), np.zeros(self.count)
         for at, level in enumerate(self.arch.levels):
             needed = self.transfer(at, self.words_at(level.name, self.reads), self.words_at(level.name, self.writes))
@@ -522,7 +583,7 @@ class _Chunk:
     def transfer(self, at: int, read: Numbers, written: Numbers) -> Numbers:
         """Cycles that a level's slowest direction needs; 0 where no bandwidth is limited."""
         level, cycles = self.arch.levels[at], np.zeros(self.count)
-        instances = self.copies(self.dims, range(at))
+        instances = self.instances(at)
         limits = ((read + written, level.bandwidth), (read, level.read_bandwidth), (written, level.write_bandwidth))
         for words, limit in limits:
             if limit is not None:
@@ -569,6 +630,99 @@ class _Chunk:
             else:
                 total = total * self.extent[at][rank.terms[0][0]]
         return total
+
+
+class _Clipped(_Chunk):
+    """Mappings whose factors do not all divide: each number is a product of one from each dimension's table."""
+
+    def __init__(self, layer: Layer, arch: Arch, batch: Batch, windows: dict[Rank, _Windows], known: Known) -> None:
+        super().__init__(layer, arch, batch, windows)
+        self.extent = [{dim: np.minimum(n, layer.dims[dim]) for dim, n in level.items()} for level in self.extent]
+        self.splits = {
+            dim: Splits(dim, size, [array[:, at] for array in self.bounds], known)
+            for at, (dim, size) in enumerate(layer.bounds)
+        }
+        self.found: dict[tuple[object, ...], Numbers] = {}
+
+    def countable(self, whole: Flags) -> Flags:
+        return np.ones(self.count, dtype=bool)
+
+    def moved(self, tensor: Tensor, parent: int, child: int, shared: Levels, live: bool = False) -> Numbers:
+        union = frozenset(level for level in shared if parent <= level < child)
+        key = (tensor.name, child, union, live)
+        if key not in self.found:
+            rows = np.arange(self.count)
+            total = self.points(tensor, (child, union), None, rows, live)
+            for level in range(child):
+                for dim in self.dims:
+                    if self.busy[level][dim]:
+                        rows = np.flatnonzero(self.time[level][dim] > 1)
+                        total[rows] -= self.points(tensor, (child, union), (level, dim), rows, live)
+            self.found[key] = total
+        return self.found[key]
+
+    def points(
+        self, tensor: Tensor, where: tuple[int, Levels], carry: tuple[int, str] | None, rows: Rows, live: bool
+    ) -> Numbers:
+        """Points of all tiles, or of those that stay when the loop `carry` steps, for some of the mappings."""
+        single = {rank.terms[0][0] for rank in tensor.ranks if len(rank.terms) == 1}
+        slides = [rank for rank in tensor.ranks if len(rank.terms) > 1]
+        state = {dim: self.state(dim, carry, rows) for dim in self.dims}
+        total = np.ones(len(rows))
+        for dim in self.dims:
+            if dim in single or dim not in tensor.dims:
+                which = (NOW if carry is None else STAY) if dim in single else LIVE if live else TIMES
+                way, outside, mine = state[dim]
+                total *= self.splits[dim].table(*where)[outside, mine, which, way]
+        left = np.flatnonzero(total)
+        for rank in slides:
+            dims = [dim for dim, _ in rank.terms]
+            chosen = [[column[left] for column in state[dim]] for dim in dims]
+            total[left] *= windows(rank, [self.splits[dim] for dim in dims], where, chosen)[int(carry is not None)]
+        return total
+
+    def state(self, dim: str, carry: tuple[int, str] | None, rows: Rows) -> list[Rows]:
+        """Each mapping's split of a dimension, how many of its loops stand outside the carry, and if it is one."""
+        way, level = self.splits[dim].of[rows], Splits.ALL if carry is None else carry[0]
+        if carry is None:
+            return [way, np.full(len(rows), level), np.zeros(len(rows), dtype=np.intp)]
+        if dim == carry[1]:
+            return [way, np.full(len(rows), level + 1), np.ones(len(rows), dtype=np.intp)]
+        outside = (self.order[level][dim] < self.order[level][carry[1]])[rows]
+        return [way, level + outside.astype(np.intp), np.zeros(len(rows), dtype=np.intp)]
+
+    def entering(self, tensor: Tensor, parent: int, child: int, shared: Levels) -> Numbers:
+        union = frozenset(level for level in shared if parent <= level < child)
+        nobody = np.zeros(self.count, dtype=np.intp)
+        total = np.ones(self.count)
+        for dim in self.dims:
+            slid = any(dim in dict(rank.terms) for rank in tensor.ranks if len(rank.terms) > 1)
+            if not slid:
+                table = self.splits[dim].table(child, union)
+                total *= table[0, 0, NOW if dim in tensor.dims else TIMES, self.splits[dim].of]
+        for rank in tensor.ranks:
+            if len(rank.terms) > 1:
+                splits = [self.splits[dim] for dim, _ in rank.terms]
+                total *= windows(rank, splits, (child, union), [[s.of, nobody, nobody] for s in splits])[0]
+        return total
+
+    def requested(self, tensor: Tensor, level: int, shared: Levels) -> Numbers:
+        union = frozenset(at for at in shared if at >= level)
+        return self.points(tensor, (self.depth, union), None, np.arange(self.count), live=True)
+
+    def started(self, tensor: Tensor, chain: list[int], fresh: Numbers) -> Numbers:
+        every = frozenset(range(self.depth))
+        found = np.full(self.count, float(self.layer.words(tensor.name)))
+        for parent, child in pairwise(chain):
+            returned = self.moved(tensor, parent, child, every, live=True) - found
+            found = self.moved(tensor, parent, child, NONE, live=True) - returned
+        return found
+
+    def steps(self) -> Numbers:
+        return self.product(split.reached(self.depth, spatial=False) for split in self.splits.values())
+
+    def instances(self, level: int) -> Numbers:
+        return self.product(split.reached(level, spatial=True) for split in self.splits.values())
 
 
 def _stay(slides: list[Rank], boxes: list[tuple[_Windows, Rows]], rows: Rows, shift: dict[str, Numbers]) -> Numbers:
