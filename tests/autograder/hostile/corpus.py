@@ -259,11 +259,11 @@ def run(place: Ground, warm: Warm, attack: Attack) -> Came:
     started = time.monotonic()
     before = place.state(warm)
     body = _notebook(place.lab, attack, place.bait)
-    if attack.code:
-        place.hand_in("eve", body)
-    else:
-        FOLDERS[attack.name](place.hand_in("eve", None).parent, body, place.bait)
+    path = place.hand_in("eve", body if attack.code else None)
+    meanwhile = None if attack.code else FOLDERS[attack.name](path.parent, body, place.bait)
     graded = place.grade(warm, "eve", TIGHT)
+    if meanwhile:
+        meanwhile.join()
     harms = [*_leaks(place, graded), *_changes(before, place.state(warm)), *_next(place, warm)]
     place.hand_in("eve", None)
     return Came(attack, warm.rung.name, graded.points, tuple(harms), time.monotonic() - started)

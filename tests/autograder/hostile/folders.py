@@ -1,7 +1,7 @@
 """Attacks by what is handed in: the notebook's metadata, its JSON, its outputs, and the files beside it.
 
 Each function gets the submission's folder, the notebook as a dict and the baits, writes what it hands in, and says in
-its docstring what it tries. Every function of every notebook answers wrongly: nothing here deserves a point.
+its docstring what it tries. One that goes on meanwhile returns its thread. Every function of every notebook answers wrongly: nothing here deserves a point.
 """
 
 from __future__ import annotations
@@ -264,7 +264,7 @@ def other_encodings(folder: Path, body: Body, bait: Bait) -> None:
     _write(folder, b"\xff\xfe" + json.dumps(body).encode("utf-16-le")[:-3] + b"\x00\xd8")
 
 
-def swapped_while_read(folder: Path, body: Body, bait: Bait) -> None:
+def swapped_while_read(folder: Path, body: Body, bait: Bait) -> threading.Thread:
     """Swaps the notebook for a link to another's, over and over, while it is graded."""
     _save(folder, body)
     own, notebook = folder / "own", folder / "tiny.ipynb"
@@ -280,7 +280,9 @@ def swapped_while_read(folder: Path, body: Body, bait: Bait) -> None:
             except OSError:
                 continue
 
-    threading.Thread(target=swap, daemon=True).start()
+    made = threading.Thread(target=swap, daemon=True)
+    made.start()
+    return made
 
 
 def script_in_text(folder: Path, body: Body, bait: Bait) -> None:
@@ -291,7 +293,7 @@ def script_in_text(folder: Path, body: Body, bait: Bait) -> None:
     _save(folder, body)
 
 
-FOLDERS: dict[str, Callable[[Path, Body, Bait], None]] = {
+FOLDERS: dict[str, Callable[[Path, Body, Bait], threading.Thread | None]] = {
     name: made
     for name, made in sorted(globals().items())
     if callable(made) and not name.startswith("_") and getattr(made, "__module__", "") == __name__
