@@ -166,6 +166,7 @@ def test_under_the_papers_rules_row_stationary_is_better_by_what_it_claims_on_co
     assert all(least <= gain <= most for gain in others)
 
 
+@pytest.mark.slow
 def test_under_the_papers_rules_row_stationary_is_better_by_what_it_claims_on_fc():
     least = figure("isca16.fc_gain.least").value
     others = [gain for name, gain in gained(FC, True).items() if name != "RS"]
@@ -173,6 +174,7 @@ def test_under_the_papers_rules_row_stationary_is_better_by_what_it_claims_on_fc
     assert all(least <= gain for gain in others)
 
 
+@pytest.mark.slow
 def test_buffers_used_to_the_full_bring_output_stationary_closer_than_the_claim():
     """With windows shared and either operand streaming: 1.38 and 1.30 on CONV, and OSB 1.10 on FC."""
     wide, fc = gained(CONV, False), gained(FC, False)
