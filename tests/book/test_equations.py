@@ -10,6 +10,7 @@ import pytest
 
 import accelsim
 from accelsim import Arch, Level, evaluate, nest
+from accelsim.published import figure, table
 
 BOOK = Path(__file__).resolve().parents[2] / "book"
 SIZES = range(1, 7)
@@ -86,6 +87,23 @@ def test_eq_overlap(bandwidth: float) -> None:
     transfer = overlapped.transfer["DRAM"]
     assert max(overlapped.ramp + layer.macs, transfer) == overlapped.cycles
     assert layer.macs + transfer == apart.cycles
+
+
+def test_eq_little() -> None:
+    """Eyeriss's own figures: a batch of four, done together."""
+    rate, batch = figure("eyeriss.alexnet.fps").value, figure("eyeriss.alexnet.batch").value
+    layers = table("eyeriss.alexnet.conv?.total_time")
+    latency = sum(layer.value for layer in layers.values()) / 1e3
+    assert 5 == len(layers)
+    assert batch == pytest.approx(rate * latency, rel=0.01)
+
+
+def test_eq_energy_per_answer() -> None:
+    """Eyeriss's own figures: power over throughput is the sum over layers of power times time, for each picture."""
+    power, rate = figure("eyeriss.alexnet.power").value, figure("eyeriss.alexnet.fps").value
+    powers, times = (table(f"eyeriss.alexnet.conv?.{name}").values() for name in ("power", "total_time"))
+    layers = [watts.value * time.value for watts, time in zip(powers, times, strict=True)]
+    assert sum(layers) / figure("eyeriss.alexnet.batch").value / 1e3 == pytest.approx(power / rate, rel=0.01)
 
 
 def test_every_labelled_equation_of_the_book_is_evaluated_here() -> None:
