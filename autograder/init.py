@@ -171,7 +171,8 @@ def _roster_faults(columns: Sequence[str], rows: Sequence[Sequence[str]], studen
         if not any(row):
             continue
         if len(row) != len(columns):
-            yield f"line {number} has {len(row)} fields, the first line names {len(columns)}: {printable(str(row))[:100]}"
+            text = printable(str(row))[:100]
+            yield f"line {number} has {len(row)} fields, the first line names {len(columns)}: {text}"
             continue
         yield from (f"line {number}: {fault}" for fault in _student_faults(student))
         if student.id in lines:
