@@ -42,7 +42,7 @@ def test_the_trials_would_notice_a_loss(made: Scene):
 
 @pytest.mark.parametrize("fault", ["power_cut", "disk_full"])
 def test_nothing_is_lost_at_any_write(fault, made: Scene):
-    row = trials.at_every_write(made, fault, getattr(trials, fault), every=1 if TRIALS > 1 else 3)
+    row = trials.at_every_write(made, fault, getattr(trials, fault), every=1 if TRIALS > 1 else 6)
     assert row.trials == row.struck > 10
     assert [] == row.wrong
 
