@@ -126,7 +126,9 @@ def _piece(layer: Layer, arch: Arch, batch: Batch, slides: dict[Rank, _Windows],
     sizes = np.array(list(layer.dims.values()), dtype=np.float64)
     bounds = [np.asarray(array, dtype=np.float64) for array in (batch.time, batch.x, batch.y)]
     whole = (math.prod(array.prod(axis=0) for array in bounds) == sizes[:, None]).all(axis=0)
-    clipped = ~whole & legal(sizes, *bounds) & (padded(sizes) <= 8 * EXACT)
+    if whole.all() or padded(sizes) > 8 * EXACT:
+        return _Chunk(layer, arch, batch, slides).costs()
+    clipped = ~whole & legal(sizes, *bounds)
     if not clipped.any():
         return _Chunk(layer, arch, batch, slides).costs()
     costs = _Clipped(layer, arch, batch.at(clipped), slides, known).costs()
