@@ -54,7 +54,7 @@ TAME = ("answers", "python", "wire", "pages", "notebook")
 LOOK = """
 import builtins, os, sys, numpy
 found = [f"{p}/{n}" for p in (".", "/tmp", "/dev/shm") if os.access(p, os.R_OK) for n in os.listdir(p)]
-own = {"line.csv", "public_checks.json", "LICENSE", "LICENSE-PROSE"}
+own = {"line.csv", "public_checks.json", "student.txt", "LICENSE", "LICENSE-PROSE"}
 found = [path for path in found if os.path.basename(path) not in own and not SHARED_TMP]
 found += [str(where) for where in (builtins, os, sys, numpy) if hasattr(where, "NEXT")]
 found += [name for name in (*os.environ, *sys.modules) if name == "NEXT"]

@@ -1,7 +1,8 @@
 """Attacks by what is handed in: the notebook's metadata, its JSON, its outputs, and the files beside it.
 
 Each function gets the submission's folder, the notebook as a dict and the baits, writes what it hands in, and says in
-its docstring what it tries. One that goes on meanwhile returns its thread. Every function of every notebook answers wrongly: nothing here deserves a point.
+its docstring what it tries; one that goes on meanwhile returns its thread. Every function of every notebook answers
+wrongly: nothing here deserves a point.
 """
 
 from __future__ import annotations
