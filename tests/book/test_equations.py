@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 import accelsim
-from accelsim import Arch, Level, evaluate, nest
+from accelsim import Arch, Level, evaluate, nest, systolic
 from accelsim.published import figure, table
 
 BOOK = Path(__file__).resolve().parents[2] / "book"
+MATRIX = "ofmap[N M] += ifmap[N C] * filter[M C]"
 SIZES = range(1, 7)
 BUFFERED = Arch("buffered", (Level("DRAM"), Level("buffer")))
 
@@ -104,6 +105,25 @@ def test_eq_energy_per_answer() -> None:
     powers, times = (table(f"eyeriss.alexnet.conv?.{name}").values() for name in ("power", "total_time"))
     layers = [watts.value * time.value for watts, time in zip(powers, times, strict=True)]
     assert sum(layers) / figure("eyeriss.alexnet.batch").value / 1e3 == pytest.approx(power / rate, rel=0.01)
+
+
+@pytest.mark.parametrize("flow", ["ws", "is", "os"])
+@pytest.mark.parametrize(("rows", "columns", "streamed"), [(2, 2, 4), (4, 6, 10), (5, 3, 1)])
+def test_eq_fold(flow: str, rows: int, columns: int, streamed: int) -> None:
+    sizes = {"ws": (streamed, columns, rows), "is": (columns, streamed, rows), "os": (rows, columns, streamed)}[flow]
+    product = accelsim.einsum("p", MATRIX, **dict(zip("NMC", sizes, strict=True)))
+    line = systolic.timeline(product, systolic.Systolic(rows, columns, flow))
+    load = 0 if flow == "os" else rows
+    assert load + streamed + rows + columns - 2 == line.cycles
+
+
+@pytest.mark.parametrize("flow", ["ws", "is", "os"])
+def test_eq_utilization(flow: str) -> None:
+    product = accelsim.einsum("p", MATRIX, N=5, M=3, C=4)
+    run = systolic.evaluate(product, systolic.Systolic(4, 4, flow))
+    line = systolic.timeline(product, systolic.Systolic(4, 4, flow))
+    assert run.macs / (run.cycles * 16) == pytest.approx(run.spatial * run.temporal)
+    assert line.macs / (line.cycles * 16) == pytest.approx(run.utilization)
 
 
 def test_every_labelled_equation_of_the_book_is_evaluated_here() -> None:
