@@ -106,13 +106,14 @@ function range(text, least, most, oninput, attributes = {}) { // a slider with i
   return { slider, value, set, label: make("label", { class: "ranged" }, make("span", {}, text), slider, value) };
 }
 
-function announcer(text) { // says what `text()` gives, once nothing has changed for a while
+function announcer(text) { // says what `text()` gives, once nothing has changed for a while; not how a page begins
   const element = make("p", { class: "spoken", role: "status", "aria-live": "polite" });
-  let timer = null;
+  let timer = null, begun = false;
   const stop = () => clearTimeout(timer);
   const say = () => {
     stop();
-    timer = setTimeout(() => { element.textContent = text(); }, QUIET);
+    if (begun) timer = setTimeout(() => { element.textContent = text(); }, QUIET);
+    begun = true;
   };
   return { element, say, stop };
 }
