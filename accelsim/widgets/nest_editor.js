@@ -3,7 +3,7 @@
 const HEADS = ["", "reads", "writes", "energy", "share"];
 const ALIVE = "Ctrl+Enter runs it too.";
 const FIRST = "The first run loads the simulator, about 7 MB from this site, and takes some seconds; then it answers at once. " + ALIVE;
-const NONE = "This copy of the page cannot run other nests: the published site can, and so can JupyterLab after `make start`.";
+const NONE = 'This copy of the page cannot run other nests: the published site can, and so can JupyterLab, which "make start" opens.';
 
 function worker(address) { // one for all editors of a page
   globalThis.accelsimWorker ??= (() => {
