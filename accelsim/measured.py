@@ -69,7 +69,7 @@ class Point:
         return self.rate / self.bound.attainable
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Measured:
     """A measured roof and points under it."""
 
@@ -92,6 +92,9 @@ class Measured:
         ]  # fmt: skip
         head = ("program", "op/B", "own op/B", "roof Gop/s", "reached", "share", "limit")
         return Table(caption, head, tuple(rows))
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def _repr_html_(self) -> str:
         return self.table._repr_html_()

@@ -17,7 +17,7 @@ from accelsim import report
 _SAID = ("", ' class="said"')  # a cell of words, not of a number
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Table:
     """A table with a caption: HTML for pages, text for terminals. The first column names the row."""
 
@@ -28,6 +28,9 @@ class Table:
 
     def __str__(self) -> str:
         return "\n".join([self.caption, report.table(self.head, self.rows), *self.notes])
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def _repr_html_(self) -> str:
         head = "".join(f'<th scope="col">{html.escape(cell)}</th>' if cell else "<td></td>" for cell in self.head)

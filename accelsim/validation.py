@@ -80,7 +80,7 @@ class Row:
         return self.name, f"{self.ours:,.{digits}f}", printed, apart or "none", self.verdict, self.why
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Held:
     """A quantity held against a source, row by row; `determined` says where our numbers come from."""
 
@@ -106,6 +106,9 @@ class Held:
         notes = (f"Ours: {self.determined}.", f"Theirs: {source.source}, {source.where}.")
         columns = 6 if any(row.why for row in self.rows) else 5
         return Table(self.quantity, head[:columns], tuple(row.cells()[:columns] for row in self.rows), notes)
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def _repr_html_(self) -> str:
         return self.table._repr_html_()

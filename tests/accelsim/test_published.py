@@ -95,6 +95,7 @@ def test_eyeriss_headlines_follow_from_its_table() -> None:
     assert figure("eyeriss.alexnet.fps").value == pytest.approx(1000 * batch / total, abs=0.05)
     macs = catalog.alexnet(N=int(batch)).macs
     assert figure("eyeriss.alexnet.throughput").value == pytest.approx(macs / total / 1e6, abs=0.05)
+    assert figure("eyeriss.alexnet.power").value == figure("eyeriss.alexnet.total.power").value
     dram = figure("eyeriss.alexnet.total.dram").value * 1e6 / 2 / macs
     assert figure("eyeriss.alexnet.dram_per_mac").value == pytest.approx(dram, abs=0.00005)
 
