@@ -222,10 +222,12 @@ class _Bench:
 def _find(bench: _Bench) -> None:
     """Give released cells that lost their mark theirs back: the surest signs first, for all, then the next."""
     found: list[Known] = []
+    guessed = False
     for sign in (_same_id, _same_text, _same_check, _same_names, _alike, _same_place):
         for known, place in _matches(bench, sign):
             bench.cells[place] = replace(bench.cells[place], grade_id=known.name)
             found.append(known)
+            guessed |= known.answer and sign in (_alike, _same_place)
     for place in bench.free():  # a blank copy without its mark would undo the answer above it
         stub = next((k for k in bench.known if k.answer and k.defines and k.same(bench.cells[place])), None)
         bench.cells[place] = replace(bench.cells[place], grade_id=stub.name if stub else bench.cells[place].grade_id)
@@ -234,7 +236,7 @@ def _find(bench: _Bench) -> None:
         said = f"{len(found)} cells had lost the marks that tell which is which ({names}); their text showed it."
         if len(found) == 1:
             said = f"The cell {names} had lost the mark that tells which one it is; its text showed it."
-        bench.say("unmarked", said, any(known.answer and known.kind != "code" for known in found))
+        bench.say("unmarked", said, guessed)
 
 
 def _matches(bench: _Bench, sign: Callable[[_Bench, Known, int], float]) -> Iterator[tuple[Known, int]]:
