@@ -212,9 +212,7 @@ def test_a_worker_sees_copies_of_its_files_and_the_originals_stay(rung):
         (folder / "deep" / "a.txt").write_text("given")
         (folder / "empty").touch()
         with warm.worker(folder) as worker:
-            source = (
-                "import os\nprint(open('deep/a.txt').read(), sorted(os.listdir()))\nopen('deep/a.txt', 'w')"
-            )
+            source = "import os\nprint(open('deep/a.txt').read(), sorted(os.listdir()))\nopen('deep/a.txt', 'w')"
             told = worker.exchange({"do": "run", "source": source, "seconds": 5}, 10)
         assert "given ['deep', 'empty']\n" == told["outputs"][0]["text"]
         assert "given" == (folder / "deep" / "a.txt").read_text()
