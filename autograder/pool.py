@@ -37,6 +37,7 @@ from autograder.errors import AutograderError
 from autograder.grade import Marks
 from autograder.lab import Lab, load
 from autograder.sandbox import Limits, Rung, Warm
+from autograder.variants import read_secret
 
 TRIES_ALONE = 2
 _OURS: list[bool] = []  # true in a judge that this very command started
@@ -71,7 +72,8 @@ def make_job(lab: Lab, course: Course, limits: Limits, unsandboxed: bool, only: 
 
 
 def _lab_hash(folder: Path, course: Course) -> str:
-    return cache.digest([cache.folder_hash(folder), cache.folder_hash(course.at("release", ".", folder.name))])
+    released = cache.folder_hash(course.at("release", ".", folder.name))
+    return cache.digest([cache.folder_hash(folder), released, read_secret(course.root)])
 
 
 def make_task(job: Job, folder: Path, rung: Rung) -> Task:

@@ -17,6 +17,7 @@ from autograder.course import gradebook
 from autograder.errors import AutograderError
 from autograder.lock import locked
 from autograder.run import How, grade
+from autograder.variants import SECRET
 
 pytestmark = pytest.mark.sandbox
 LAB = "tests/autograder/tiny"
@@ -81,6 +82,7 @@ CHANGES = {
     "a file beside it": lambda course, tiny: touch(course.at("submitted", "ada", "tiny") / "data.txt"),
     "the lab's checks": lambda course, tiny: touch(tiny / "checks.py", "\n# changed\n"),
     "a given file": lambda course, tiny: touch(tiny / "given" / "more.txt"),
+    "the course's secret": lambda course, tiny: touch(course.root / SECRET, "0"),
     "the release": lambda course, tiny: touch(course.at("release", ".", "tiny") / "tiny.ipynb"),
 }
 
