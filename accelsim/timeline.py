@@ -69,7 +69,8 @@ class Timeline:
 
     states: one text per shown cycle, one letter of `STATES` per PE, row after row. traffic: by counter, such as
     "GLB reads of filter", the words it moves in each shown cycle. works: what each PE multiplies. first: the
-    number of the first shown cycle, from 0. total: cycles of the whole run (all that are shown, if not given).
+    number of the first shown cycle, from 0. total: cycles of the whole run (all that are shown, if not given). notes:
+    by shown cycle and PE, what a PE works on in words, for a run of which no sum of two vectors tells it.
 
     Raises `AccelsimError` with every fault at once.
     """
@@ -82,11 +83,12 @@ class Timeline:
     works: Works
     first: int = 0
     total: int | None = None
+    notes: tuple[tuple[str, ...], ...] = ()
 
     def __post_init__(self) -> None:
         if self.total is None:
             object.__setattr__(self, "total", self.first + self.cycles)
-        if faults := _faults(self):
+        if faults := [*_faults(self), *_note_faults(self)]:
             raise AccelsimError(f"timeline {self.name!r}: " + "\n  ".join(faults))
 
     @property
@@ -139,6 +141,8 @@ class Timeline:
         pe = row * self.columns + column
         letter = self.states[cycle][pe]
         word = STATES[letter]
+        if self.notes:
+            return f"{word}: {note}" if (note := self.notes[cycle][pe]) else word
         if letter not in BUSY:
             return word
         *operands, output = (
@@ -166,6 +170,7 @@ class Timeline:
                     name: [[list(term) for term in axis] for axis in axes] for name, axes in self.works.words.items()
                 },
             },
+            **({"notes": [list(texts) for texts in self.notes]} if self.notes else {}),
         }
 
 
@@ -187,3 +192,9 @@ def _faults(line: Timeline) -> list[str]:
     if line.first < 0 or line.first + line.cycles > (line.total or 0):
         faults.append(f"cycles {line.first} to {line.first + line.cycles} are not among {line.total}")
     return faults
+
+
+def _note_faults(line: Timeline) -> list[str]:
+    if not line.notes or [len(texts) for texts in line.notes] == [line.pes] * line.cycles:
+        return []
+    return [f"notes need {line.cycles} times {line.pes} texts, one per shown cycle and PE"]

@@ -25,6 +25,7 @@ function render({ model, el }) {
 
   function doing(number, row, column) { // what a PE does, in words
     const pe = row * wide + column, letter = states[number - 1][pe];
+    if (data.notes) return letters[letter] + (data.notes[number - 1][pe] && `: ${data.notes[number - 1][pe]}`);
     if (!data.busy.includes(letter)) return letters[letter];
     const at = works.when[number - 1].map((offset, i) => offset + works.where[pe][i]);
     const words = Object.entries(works.words).map(

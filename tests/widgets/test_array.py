@@ -2,8 +2,9 @@
 
 import pytest
 
-from accelsim import catalog, evaluate
+from accelsim import catalog, einsum, evaluate
 from accelsim.errors import AccelsimError
+from accelsim.schedule import run
 from accelsim.steps import timeline
 from accelsim.timeline import Timeline, Works
 from accelsim.widgets import pe_array
@@ -93,3 +94,18 @@ def test_the_largest_player_stays_under_200_kilobytes():
     works = Works((), ((),) * 590, ((),) * 168, {"ofmap": ()})
     most = Timeline("most", 12, 14, ("m" * 168,) * 590, {"reads": (9,) * 590}, works)
     assert len(pe_array(most).html) < 200_000
+
+
+def told():
+    """The timeline of a schedule, in which each PE has notes of its own: a chain of two PEs, then a MAC that stalls."""
+    layer = einsum("chain", "ofmap[M] += filter[M C] * ifmap[C]", M=1, C=3)
+    words = [(c, (c, 0), "load", word) for c in (0, 1) for word in (("filter", 0, c), ("ifmap", c))]
+    macs = [(c, (c, 0), "mac", (0, c)) for c in (0, 1)] + [(2, (1, 0), "mac", (0, 2))]
+    return run(layer, 2, 1, [*words, *macs, (0, (0, 0), "pass", (("ofmap", 0), (1, 0)))]).timeline
+
+
+@pytest.mark.browser
+def test_a_schedule_tells_what_each_pe_does(site, browser):
+    with page(browser=browser) as tab:
+        tab.goto(site(pe_array(told())))
+        assert shown(tab, [[0, 0], [1, 0]]) == expected(told(), [[0, 0], [1, 0]])
