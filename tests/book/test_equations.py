@@ -6,11 +6,14 @@ import random
 import re
 from pathlib import Path
 
+import numpy
 import pytest
 
 import accelsim
 from accelsim import Arch, Level, evaluate, nest, systolic
+from accelsim.formats import Bitmask
 from accelsim.published import figure, table
+from accelsim.sparsity import skip, sparsify
 
 BOOK = Path(__file__).resolve().parents[2] / "book"
 MATRIX = "ofmap[N M] += ifmap[N C] * filter[M C]"
@@ -124,6 +127,25 @@ def test_eq_utilization(flow: str) -> None:
     line = systolic.timeline(product, systolic.Systolic(4, 4, flow))
     assert run.macs / (run.cycles * 16) == pytest.approx(run.spatial * run.temporal)
     assert line.macs / (line.cycles * 16) == pytest.approx(run.utilization)
+
+
+@pytest.mark.parametrize("density", [0.0, 0.25, 0.5, 1.0])
+@pytest.mark.parametrize("kind", ["int8", "int16"])
+def test_eq_bitmask(density: float, kind: str) -> None:
+    values = numpy.zeros(400, dtype=kind)
+    values[: int(400 * density)] = 3
+    assert 400 * (1 + density * values.itemsize * 8) == Bitmask().encode(values).bits
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_eq_makespan(seed: int) -> None:
+    weights = numpy.random.default_rng(seed).integers(0, 2, (3, 4, 5))  # PEs, steps, MACs between points of waiting
+    layer = accelsim.einsum("s", "ofmap[M K] += ifmap[K C] * filter[M K C]", M=3, K=4, C=5)
+    machine = Arch("m", (Level("DRAM"), Level("PE", fanout=3), Level("reg")))
+    dense = evaluate(layer, machine, nest("DRAM: K4 | PE: M3@x | reg: C5"))
+    left = weights.sum(axis=2)
+    sparse = sparsify(dense, {"filter": weights}, skip("filter"), sync="PE")
+    assert left.max(axis=0).sum() == sparse.cycles
 
 
 def test_every_labelled_equation_of_the_book_is_evaluated_here() -> None:
