@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from autograder import pictures
+
 LAB = Path(__file__).resolve().parents[2] / "labs" / "01_convolution"
 
 
@@ -165,7 +167,7 @@ def test_shades_keep_their_numbers_readable():
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
     for share in np.linspace(0, 1, 101):
-        back, text = re.match(r"background:(.*);color:(.*)", show._shade(share)).groups()
+        back, text = re.match(r"background:(.*);color:(.*)", pictures.shade(share)).groups()
         dark, bright = sorted((light(back), light(text)))
         assert (bright + 0.05) / (dark + 0.05) >= 4.5, share
 
