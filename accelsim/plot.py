@@ -8,7 +8,9 @@ behind a plot are those of the value it draws: print the report, the timeline or
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping as Table
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -358,6 +360,38 @@ def _axes(ax: Axes | None, frame: bool = True) -> Axes:
         ax.spines[["top", "right"]].set_visible(False)
     else:
         ax.set_axis_off()
+    return ax
+
+
+def letters(
+    lines: Sequence[tuple[str, str, str]], meanings: Table[str, str], title: str = "", ax: Axes | None = None
+) -> Axes:
+    """Lines of letters as cells, each letter with a colour, a pattern and a meaning: a timeline or a small table.
+
+    lines: a name, its letters, one cell each, and a remark behind them. meanings: what each letter says.
+
+    >>> ax = letters([("PE 0", "mms", ""), ("PE 1", "mmm", "busy")], {"m": "MAC", "s": "waits"}, "two PEs")
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['m MAC', 's waits']
+    """
+    wide = max([len(line) for _, line, _ in lines] + [8])
+    if ax is None:
+        _, ax = plt.subplots(figsize=(wide / 4, len(lines) / 4))
+    ax.set_axis_off()
+    looks = {letter: _look(index) for index, letter in enumerate(meanings)}
+    words: dict[str, Any] = {"va": "center", "color": INK, "fontsize": 8}
+    for row, (name, line, remark) in enumerate(lines):
+        ax.text(-0.3, row + 0.5, name, ha="right", **words)
+        ax.text(len(line) + 0.3, row + 0.5, remark, ha="left", **words)
+        for column, letter in enumerate(line):
+            ax.add_patch(Rectangle((column, row), 1, 1, **looks[letter]))
+            ax.text(
+                column + 0.5, row + 0.5, letter, ha="center", bbox={"fc": "white", "ec": "none", "pad": 0.6}, **words
+            )
+    ax.set(xlim=(0, wide), ylim=(len(lines), 0), aspect="equal")
+    ax.set_title("\n".join(wrap(title, 90)), fontsize=9)
+    handles = [Patch(label=f"{letter} {text}", **looks[letter]) for letter, text in meanings.items()]
+    ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, 0), ncols=2, frameon=False, fontsize=8)
     return ax
 
 

@@ -108,7 +108,16 @@ def metric_desk(preset: str = "drone", limits: Mapping[str, float] | None = None
         "heads": HEADS,
         "note": NOTE,
     }
-    return View("metric_desk", data, {"limits": vars(asked)}, _figure(asked), _text(asked))
+    limited = {"limits": vars(asked)}
+    return View("metric_desk", data, limited, _figure(asked), _text(asked), picture=lambda: _plot(asked))
+
+
+def _plot(asked: Limits) -> bytes:
+    """Systems against requirements; what stands beside each tells why."""
+    from accelsim import plot
+
+    lines = [(row[0], "n" if row[-1] else "y", row[-1]) for row in rows(asked)]
+    return plot.png(plot.letters(lines, {"y": "does", "n": "does not"}, sentence(asked)))
 
 
 def _limits(preset: str, limits: Mapping[str, float] | None) -> Limits:

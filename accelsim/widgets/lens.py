@@ -79,7 +79,14 @@ def sparse_lens(
         "mode": mode,
         "cycle": 1,
     }
-    return View("sparse_lens", _data(), state, _figure(state), _text(state))
+    return View("sparse_lens", _data(), state, _figure(state), _text(state), picture=lambda: _plot(state))
+
+
+def _plot(state: dict[str, Any]) -> bytes:
+    from accelsim import plot
+
+    lines = [(f"PE {number}", line, "") for number, line in enumerate(timeline(state))]
+    return plot.png(plot.letters(lines, LETTERS, sentence(state)))
 
 
 def pattern(rows: int, columns: int, twentieths: int, structure: str) -> NDArray[Any]:

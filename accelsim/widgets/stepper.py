@@ -88,7 +88,22 @@ def loop_stepper(layer: Layer, order: str | Sequence[str] | None = None, step: i
         {"order": " ".join(loops), "step": step},
         _figure(layer, loops, shown),
         _text(layer, loops, step),
+        picture=lambda: _plot(layer, loops, shown),
     )
+
+
+def _plot(layer: Layer, loops: tuple[str, ...], number: int) -> bytes:
+    from accelsim import plot
+
+    used = accesses(layer, loops)
+    lines: list[tuple[str, str, str]] = []
+    for tensor in layer.tensors:
+        grid, uses = grids.grid(layer, tensor), used[tensor.name][:number]
+        drawn = grids.text(grid, *_marks(uses), uses[-1].address, "@").splitlines()
+        lines += [("", "", f"{tensor.name}: {grid.caption}")]
+        lines += [("", "", line) if "=" in line else ("", line, "") for line in drawn]
+    said = {".": "not used yet", "/": "used, needed again", "x": "used for the last time", "@": "used now"}
+    return plot.png(plot.letters(lines, said, _sentence(layer, number, list(steps(layer, loops))[number - 1])))
 
 
 def _step_faults(layer: Layer, step: int) -> list[str]:

@@ -48,6 +48,9 @@ PLOTS: dict[str, Callable[[], Axes]] = {
     "occupancy": lambda: plot.occupancy(reports()[1].timeline(first=0, cycles=40)),
     "traffic": lambda: plot.traffic(reports()[1].timeline(first=0, cycles=40)),
     "buffer": lambda: plot.buffer(reports()[1].layer, catalog.eyeriss(), reports()[1].mapping),
+    "letters": lambda: plot.letters(
+        [("PE 0", "mms", ""), ("PE 1", "mmm", "the slowest")], {"m": "MAC", "s": "waits"}, "two PEs"
+    ),
     "tiles": lambda: plot.tiles(
         conv("c", P=4, Q=6, R=3, S=3, stride=1), nest("DRAM: P2 Q2 | GLB: P2 Q3 R3 S3"), 1, "ifmap"
     ),
