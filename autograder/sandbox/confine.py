@@ -74,9 +74,21 @@ def _mounts(home: str, settings: dict[str, Any]) -> None:
         linux.mount("none", "/proc", "tmpfs", closed | linux.READ_ONLY)
     owner = f"uid={settings['uid']},gid={settings['uid']}," if settings["uid"] else ""
     size, files = settings["scratch_bytes"], settings["scratch_files"]
+    kept = [(path, os.open(path, os.O_PATH)) for path in settings["visible"] if path.startswith("/tmp/")]
     for path, mode, share in ((home, "0700", 1), ("/tmp", "1777", 1), ("/dev/shm", "1777", 4)):
         data = f"{owner}mode={mode},size={size // share},nr_inodes={files}"
         linux.mount("none", path, "tmpfs", linux.NOSUID | linux.NODEV, data)
+    for path, handle in kept:
+        _show_again(path, handle)
+
+
+def _show_again(path: str, handle: int) -> None:
+    """A project or its Python may live below /tmp, which has just been covered: what is visible comes back there."""
+    os.makedirs(path, mode=0o755, exist_ok=True)
+    os.fchdir(handle)
+    linux.mount(".", path, "", linux.BIND | linux.RECURSIVE)  # read-only, as the mount that it copies
+    os.chdir("/")
+    os.close(handle)
 
 
 def shut_in(home: str, settings: dict[str, Any]) -> None:
