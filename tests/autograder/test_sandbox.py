@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -216,3 +217,30 @@ def test_a_worker_sees_copies_of_its_files_and_the_originals_stay(rung):
             told = worker.exchange({"do": "run", "source": source, "seconds": 5}, 10)
         assert "given ['deep', 'empty']\n" == told["outputs"][0]["text"]
         assert "given" == (folder / "deep" / "a.txt").read_text()
+
+
+BELOW_TMP = """
+from autograder import sandbox
+from autograder.sandbox import BUBBLEWRAP, LANDLOCK, RUNGS, Limits, Warm, scratch
+import sys
+rung = next(rung for rung in RUNGS if rung.kind == sys.argv[1])
+with Warm(rung, (), Limits()) as warm, scratch() as folder, warm.worker(folder) as worker:
+    source = "import accelsim\\ntry: open(accelsim.__file__, 'a')\\nexcept OSError: print('closed')"
+    print(worker.exchange({"do": "run", "source": source, "seconds": 5}, 10)["outputs"][0]["text"], end="")
+"""
+
+
+@pytest.mark.sandbox
+@pytest.mark.parametrize("rung", [BUBBLEWRAP, LANDLOCK], ids=["bubblewrap", "landlock"])
+def test_a_project_below_tmp_sees_its_packages_and_cannot_change_them(rung):
+    if why := sandbox.holds(rung):
+        pytest.skip(why)
+    project = Path("/tmp") / f"a project {os.getpid()}"
+    try:
+        for package in rungs.packages():
+            shutil.copytree(package, project / package.name, ignore=shutil.ignore_patterns("__pycache__"))
+        command = [sys.executable, "-c", BELOW_TMP, rung.kind]
+        done = subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=100)
+        assert ("closed\n", "") == (done.stdout, done.stderr)
+    finally:
+        shutil.rmtree(project, ignore_errors=True)
