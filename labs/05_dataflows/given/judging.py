@@ -1,0 +1,207 @@
+"""Judges of this lab: they run your schedule on `accelsim.schedule` and say what could not be done, or was too much.
+
+Any schedule that does the work by the rules of a task is right, whatever its order and wherever it puts things.
+"""
+
+from accelsim import einsum
+from accelsim.schedule import run, text
+from autograder.questions import Finding
+
+ONCE, AGAIN, SUM = "loaded once ever", "fetched again for every use", "a sum in the way"
+TWICE, BEYOND, ARRAY = "two MACs at once", "edge tile not clipped", "array as large as the layer"
+DROPPED, SLOW, LEAVES, ABSENT = "edge tiles dropped", "PEs left idle", "sums leave the PE", "operand not in the PE"
+ACROSS, UNMERGED, LOST = "merged across cycles", "a multicast counted as N reads", "one PE gets the word"
+FREE, HOPS, OWN = "reduction counted as free", "a sum crosses the column in a cycle", "every PE stores its own sum"
+UNSHARED, SHAPE = "no reuse across PEs", "tile in the shape of the array"
+
+
+def product(M, C, P):
+    """The layer of this lab: M filters of C words meet P pixels of C words."""
+    return einsum("product", "ofmap[M P] += filter[M C] * ifmap[C P]", M=M, C=C, P=P)
+
+
+def weight_stationary(args, schedule):
+    M, C, P, rows, columns = args
+    ran = run(product(M, C, P), rows, columns, schedule)
+    yield from _faults(ran, "filter") or [
+        *_stays(ran, schedule, "filter", M * C),
+        *_late(ran, (M, C), P, rows, columns),
+    ]
+
+
+def input_stationary(args, schedule):
+    M, C, P, rows, columns = args
+    ran = run(product(M, C, P), rows, columns, schedule)
+    yield from _faults(ran, "ifmap") or [*_stays(ran, schedule, "ifmap", C * P), *_late(ran, (C, P), M, rows, columns)]
+
+
+def output_stationary(args, schedule):
+    M, C, P, rows, columns = args
+    ran = run(product(M, C, P), rows, columns, schedule)
+    yield from _faults(ran, "ofmap") or [*_leaves(ran, schedule, M * P), *_late(ran, (M, P), C, rows, columns)]
+
+
+def multicast(args, answer):
+    (schedule,) = args
+    sizes, rows, columns = _sizes(schedule)
+    before, after = (run(product(*sizes), rows, columns, each) for each in (schedule, answer))
+    if after.faults:
+        yield from _faults(after, "", _merged(answer))
+        return
+    if sorted(before.done) != sorted(after.done):
+        moved = next(iter(set(after.done) - set(before.done)), None) or before.done[0]
+        cycle, pe, point = moved
+        yield Finding(f"the MACs are not those of the schedule: look at PE {pe} in cycle {cycle}", (("MAC", point),))
+        return
+    for name in ("filter", "ifmap"):
+        least = len({(cycle, tuple(word)) for cycle, _, op, word in schedule if op == "load" and word[0] == name})
+        reads = after.moved.get(f"GLB reads of {name}", 0)
+        if reads > least:
+            cycle, word, times = _repeated(answer, name)
+            yield Finding(
+                f"the GLB reads {name} {reads} times; {least} are enough",
+                (("cycle", cycle), ("operand", text(word)), ("read in that cycle", f"{times} times")),
+                UNMERGED,
+            )
+
+
+def reduction(args, schedule):
+    M, C, P, rows, columns = args
+    ran = run(product(M, C, P), rows, columns, schedule, {"ofmap": "bottom"})
+    names = {"sum in the way": FREE, "two operations": FREE, "too many hops": HOPS, "wrong side": OWN}
+    if found := _faults(ran, "", lambda fault: names.get(fault.kind, "")):
+        yield from found
+        return
+    if (writes := ran.moved["GLB writes of ofmap"]) > M * P:
+        yield Finding(f"the GLB writes {writes} sums, the layer has {M * P} outputs: sums were added there", (), OWN)
+    if (reads := ran.moved["GLB reads of filter"]) > M * C:
+        yield Finding(f"the GLB reads {reads} filter words, there are {M * C}, and each can stay in its PE")
+    if ran.cycles > P + rows + 1:
+        yield Finding(f"the schedule takes {ran.cycles} cycles; at most P + rows + 1 = {P + rows + 1} are allowed")
+
+
+def best(args, schedule):
+    M, C, P, rows, columns, known = args
+    ran = run(product(M, C, P), rows, columns, schedule)
+    if found := _faults(ran, ""):
+        yield from found
+        return
+    bound = M * C + C * P + M * P
+    told = f"{ran.words} words; the best we know needs {known}, and no schedule needs fewer than {bound}"
+    rows_ = (("your words over the best known", f"{ran.words / known:.2f}"), *_by_counter(ran))
+    if 10 * ran.words > 15 * known:
+        yield Finding(told, rows_, UNSHARED, 0.4)
+    elif 10 * ran.words > 11 * known:
+        yield Finding(told, rows_, SHAPE, 0.8)
+
+
+# What the machine found -------------------------------------------------------------------------------------------
+
+
+def _faults(ran, stays, name=None):
+    """The machine's faults as findings; `name(fault)` says which mistake one proves."""
+    named = name or (lambda fault: _mistake(fault, stays))
+    more = (("faults in all", len(ran.faults)),) if len(ran.faults) > 1 else ()
+    return [Finding(fault.says, _evidence(fault) + more, named(fault)) for fault in ran.faults[:1]]
+
+
+def _evidence(fault):
+    pairs = (("cycle", fault.cycle), ("PE", fault.pe), ("operand", fault.word and text(fault.word)))
+    holds = (("the register holds", text(fault.holds)),) if fault.holds else ()
+    return tuple((label, value) for label, value in pairs if value is not None) + holds
+
+
+def _mistake(fault, stays):
+    if fault.kind == "operand missing":
+        return ONCE if fault.word[0] == stays and fault.holds else ABSENT
+    kinds = {
+        "two operations": TWICE,
+        "no such word": BEYOND,
+        "no such PE": ARRAY,
+        "not computed": DROPPED,
+        "sum in the way": SUM,
+        "left behind": SUM,
+    }
+    return kinds.get(fault.kind, "")
+
+
+def _merged(answer):
+    """Which mistake in merging a missing operand proves: too few PEs get the word, or it comes in another cycle."""
+    loads = {}
+    for entry in answer if isinstance(answer, list | tuple) else ():
+        if len(entry) == 4 and entry[2] == "load":
+            loads.setdefault(tuple(entry[3]), set()).add(entry[0])
+
+    def name(fault):
+        if fault.kind not in ("operand missing", "two arrivals"):
+            return ""
+        return LOST if fault.cycle in loads.get(fault.word, ()) and fault.kind == "operand missing" else ACROSS
+
+    return name
+
+
+# Counts and time --------------------------------------------------------------------------------------------------
+
+
+def _stays(ran, schedule, name, words):
+    """Each word of the tensor that stays is read once, and no PE passes it on."""
+    reads = ran.moved.get(f"GLB reads of {name}", 0)
+    if reads > words:
+        seen = {}
+        for cycle, pe, op, word in sorted(schedule, key=lambda entry: entry[0]):
+            if op == "load" and word[0] == name and tuple(word) in seen:
+                where = (("cycle", cycle), ("PE", pe), ("operand", text(tuple(word))))
+                told = (("first read in cycle", seen[tuple(word)]),)
+                says = (
+                    f"the GLB reads {reads} words of {name}, and it has {words}: some do not stay until they are done"
+                )
+                yield Finding(says, where + told, AGAIN)
+                return
+            if op == "load":
+                seen[tuple(word)] = cycle
+    if passes := ran.moved.get(f"passes of {name}", 0):
+        yield Finding(f"words of {name} are passed on {passes} times; what is stationary stays in its PE")
+
+
+def _leaves(ran, schedule, words):
+    """Each sum is stored once, when it is complete."""
+    writes, passes = ran.moved["GLB writes of ofmap"], ran.moved.get("passes of ofmap", 0)
+    if writes > words or passes:
+        first = next(entry for entry in sorted(schedule, key=lambda e: e[0]) if entry[2] in ("store", "pass"))
+        says = f"sums leave their PEs {writes + passes} times; {words} outputs, each complete, leave {words} times"
+        yield Finding(says, (("cycle", first[0]), ("PE", first[1]), ("operand", _operand(first))), LEAVES)
+
+
+def _operand(entry):
+    return text(tuple(entry[3][0] if entry[2] == "pass" else entry[3]))
+
+
+def _late(ran, held, stream, rows, columns):
+    """Tiles times (stream + 2) cycles are allowed, whichever way the tiles are laid."""
+    across = -(-held[0] // rows) * -(-held[1] // columns)
+    down = -(-held[0] // columns) * -(-held[1] // rows)
+    allowed = max(across, down) * (stream + 2)
+    if ran.cycles > allowed:
+        most = max(round(share * rows * columns) for share in ran.timeline.utilization)
+        says = f"the schedule takes {ran.cycles} cycles; {allowed} are allowed"
+        yield Finding(says, (("PEs that multiply in the busiest cycle", f"{most} of {rows * columns}"),), SLOW)
+
+
+def _repeated(schedule, name):
+    times = {}
+    for cycle, _, op, word in schedule:
+        if op == "load" and word[0] == name:
+            times[cycle, tuple(word)] = times.get((cycle, tuple(word)), 0) + 1
+    (cycle, word), most = max(times.items(), key=lambda pair: pair[1])
+    return cycle, word, most
+
+
+def _by_counter(ran):
+    return tuple((name, words) for name, words in ran.moved.items() if name.startswith("GLB"))
+
+
+def _sizes(schedule):
+    points = [point for _, _, op, point in schedule if op == "mac"]
+    places = [pe for _, pe, op, _ in schedule if op == "mac"]
+    sizes = [1 + max(point[i] for point in points) for i in range(3)]
+    return sizes, *(1 + max(pe[i] for pe in places) for i in range(2))
