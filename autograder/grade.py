@@ -18,9 +18,9 @@ from autograder.judge import (
     HIDDEN_SHARE,
     PREDICTION_SHARE,
     PUBLIC_SHARE,
+    ModelAnswers,
     Verdict,
     diagnose,
-    model_answers,
     parts_earned,
 )
 from autograder.lab import Lab
@@ -275,4 +275,4 @@ def mistake_of(answered: Answered) -> Any:
     """The named mistake behind a wrong answer, if there is one: told from all cases, hidden ones included."""
     question, judged = answered.item.question, answered.judged
     cases = [v.case for v in judged]
-    return diagnose(question.mistakes, lambda m: model_answers(m, cases), judged, question.tolerance)
+    return diagnose(question.mistakes, lambda m: ModelAnswers(m, cases), judged, question.tolerance)

@@ -348,7 +348,9 @@ def _finding(fault: str | Finding) -> Finding:
 
 def _difference_of(found: Sequence[Finding]) -> Difference:
     """The first finding with its evidence; the others in words, the first mistake named, the least credit."""
-    rows = tuple((str(label), show(value)) for label, value in found[0].evidence)
+    rows = tuple(
+        (str(label), value[:200] if isinstance(value, str) else show(value)) for label, value in found[0].evidence
+    )
     mistake = next((finding.mistake for finding in found if finding.mistake), "")
     said = "; ".join(dict.fromkeys(finding.says for finding in found))
     return Difference("judged", said, evidence=rows, mistake=mistake, credit=min(f.credit for f in found))
@@ -371,8 +373,9 @@ def diagnose(
         return found
     wrong = [i for i, verdict in enumerate(judged) if not verdict.right]
     table = {mistake.name: answers_of(mistake) for mistake in mistakes} if wrong else {}
-    answered = [i for i, verdict in enumerate(judged) if not verdict.outcome.fault]
-    for places in (range(len(judged)), answered):
+    every = sorted(range(len(judged)), key=lambda i: judged[i].right)  # where the student is wrong most models differ
+    answered = [i for i in every if not judged[i].outcome.fault]
+    for places in (every, answered):
         for mistake in mistakes if wrong else ():
             if _explains(table[mistake.name], judged, places, tolerance):
                 return mistake
@@ -398,9 +401,19 @@ def _same(modelled: Any, outcome: Outcome, tolerance: float) -> bool:
     return compare(modelled, outcome.value, tolerance) is None
 
 
-def model_answers(mistake: Mistake, cases: Sequence[Case]) -> list[Any]:
-    """What the mistake's model answers, `NotImplemented` where it raises."""
-    return [_model_answer(mistake, case) for case in cases]
+class ModelAnswers(Sequence[Any]):
+    """What the mistake's model answers, `NotImplemented` where it raises; each worked out when it is asked for."""
+
+    def __init__(self, mistake: Mistake, cases: Sequence[Case]) -> None:
+        self.mistake, self.cases, self._known = mistake, cases, dict[int, Any]()
+
+    def __len__(self) -> int:
+        return len(self.cases)
+
+    def __getitem__(self, index: Any) -> Any:
+        if index not in self._known:
+            self._known[index] = _model_answer(self.mistake, self.cases[index])
+        return self._known[index]
 
 
 def _model_answer(mistake: Mistake, case: Case) -> Any:

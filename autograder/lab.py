@@ -19,7 +19,7 @@ import numpy as np
 from accelsim.errors import suggest
 from autograder.course import ready_nbgrader
 from autograder.errors import AutograderError, faults_error
-from autograder.judge import Outcome, call, compare, model_answers, verdicts
+from autograder.judge import Outcome, call, compare, ModelAnswers, verdicts
 from autograder.questions import Case, Question
 from autograder.wire import WireError, encode
 
@@ -129,6 +129,18 @@ def load(folder: Path) -> Lab:
     if reading.faults:
         raise faults_error(str(folder), reading.faults)
     return Lab(folder, reading.title, reading.cells, reading.questions, reading.answers)
+
+
+def load_known(folder: Path, cells: Sequence[Cell]) -> Lab:
+    """A lab that was read and found without fault before, from its cells: only its questions are read again.
+
+    Raises AutograderError when these cannot be read.
+    """
+    faults: list[str] = []
+    questions = _questions(folder / "checks.py", faults)
+    if faults:
+        raise faults_error(str(folder), faults)
+    return Lab(folder, _title(cells, folder.name), tuple(cells), questions, ())
 
 
 class _Reading:
@@ -364,7 +376,7 @@ def _mistake_faults(question: Question, cases: Sequence[Case]) -> Iterator[str]:
         return
     right = [call(question.reference, case) for case in cases]
     for mistake in question.mistakes:
-        answers = model_answers(mistake, cases)
+        answers = ModelAnswers(mistake, cases)
         if mistake.model is None:
             yield f"mistake {mistake.name!r}: it needs a model, for this question has no judge to name it"
         elif all(answer is NotImplemented for answer in answers):

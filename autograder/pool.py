@@ -27,7 +27,7 @@ from concurrent.futures import (
     wait,
 )
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -35,7 +35,7 @@ from autograder import cache, grade, sandbox
 from autograder.course import Course
 from autograder.errors import AutograderError
 from autograder.grade import Marks
-from autograder.lab import Lab, load
+from autograder.lab import Cell, Lab, load_known
 from autograder.sandbox import Limits, Rung, Warm
 from autograder.variants import read_secret
 
@@ -46,7 +46,10 @@ Result = Marks | Exception
 
 @dataclass(frozen=True)
 class Job:
-    """What the submissions of one run share: plain data, and the hashes that a judge elsewhere must agree with."""
+    """What the submissions of one run share: plain data, and the hashes that a judge elsewhere must agree with.
+
+    `cells` of the lab as JSON text, and the name of the `rung` that was found to hold, for judges on the same machine.
+    """
 
     lab: Path
     lab_hash: str
@@ -55,6 +58,8 @@ class Job:
     limits: Limits
     unsandboxed: bool = False
     only: tuple[str, ...] = ()
+    cells: str = ""
+    rung: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,9 @@ class Task:
 
 def make_job(lab: Lab, course: Course, limits: Limits, unsandboxed: bool, only: tuple[str, ...]) -> Job:
     """The job of grading a lab of a course with what is installed here."""
-    return Job(lab.folder, _lab_hash(lab.folder, course), course.root, cache.environment(), limits, unsandboxed, only)
+    known = _lab_hash(lab.folder, course), course.root, cache.environment()
+    cells = json.dumps([asdict(cell) for cell in lab.cells])
+    return Job(lab.folder, *known, limits, unsandboxed, only, cells, official_rung(unsandboxed).name)
 
 
 def _lab_hash(folder: Path, course: Course) -> str:
@@ -101,6 +108,12 @@ def official_rung(unsandboxed: bool) -> Rung:
     return rung
 
 
+def _rung(job: Job) -> Rung:
+    """The rung to work on: a judge that this command started on this machine takes the one that was tried there."""
+    named = [rung for rung in sandbox.RUNGS if rung.name == job.rung]
+    return named[0] if _OURS and named else official_rung(job.unsandboxed)
+
+
 def work(task: Task) -> Marks:
     """Grade one submission; what a judge's process runs.
 
@@ -112,8 +125,8 @@ def work(task: Task) -> Marks:
             f"the judge on {socket.gethostname()} runs other code or other versions than this command; "
             "install the same there and start it again"
         )
-    rung = official_rung(job.unsandboxed)
-    lab, release = _lab(job.lab, job.lab_hash, job.course, job.only)
+    rung = _rung(job)
+    lab, release = _lab(job.lab, job.lab_hash, job.course, job.only, job.cells)
     course = Course(job.course)
     folder = course.at("submitted", task.student, lab.name)
     warm = _warm(rung, grade.hidden_from(lab, course), job.limits)
@@ -144,13 +157,14 @@ atexit.register(cool)
 
 
 @functools.lru_cache(maxsize=4)
-def _lab(folder: Path, lab_hash: str, course: Path, only: tuple[str, ...]) -> tuple[Lab, dict[str, Any]]:
+def _lab(folder: Path, lab_hash: str, course: Path, only: tuple[str, ...], cells: str) -> tuple[Lab, dict[str, Any]]:
     """A lab and its released cells, read once per process for each of their hashes."""
     if lab_hash != _lab_hash(folder, Course(course)):
         raise AutograderError(
             f"{socket.gethostname()} sees another {folder} or another release of it than this command"
         )
-    return restricted(load(folder), only), released_cells(Course(course), folder.name)
+    lab = load_known(folder, [Cell(**cell) for cell in json.loads(cells)])
+    return restricted(lab, only), released_cells(Course(course), folder.name)
 
 
 def released_cells(course: Course, lab: str) -> dict[str, Any]:

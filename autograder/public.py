@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.errors import AutograderError
-from autograder.judge import Outcome, Verdict, model_answers, verdicts, wanted_answers
+from autograder.judge import ModelAnswers, Outcome, Verdict, verdicts, wanted_answers
 from autograder.questions import Case, Judge, Mistake, Question, given_name, module_in
 from autograder.variants import VARIANTS, variant, variant_seed, whoami
 from autograder.wire import WireError, decode, encode
@@ -135,7 +135,7 @@ def _given_judge(folder: Path, module: str, function: str) -> Judge:
 
 
 def _mistake_data(mistake: Mistake, cases: Sequence[Case]) -> dict[str, Any]:
-    answers = [None if a is NotImplemented else {"is": encode(a)} for a in model_answers(mistake, cases)]
+    answers = [None if a is NotImplemented else {"is": encode(a)} for a in ModelAnswers(mistake, cases)]
     return {"name": mistake.name, "says": mistake.says, "section": mistake.section, "answers": answers}
 
 

@@ -151,7 +151,7 @@ def try_all(rung: Rung, probes: Sequence[Probe] = PROBES) -> list[Finding]:
     with (
         tempfile.TemporaryDirectory(prefix="autograder-canary-", dir=_outside()) as folder,
         _Bait(Path(folder)) as bait,
-        Warm(rung, (), SMALL) as warm,
+        Warm(rung, (), SMALL, preload=False) as warm,
         scratch() as empty,
     ):
         found = [_try(warm, empty, probe, bait) for probe in probes]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import functools
 import itertools
 import os
 import secrets
@@ -29,7 +30,7 @@ from autograder.sandbox.rungs import Rung, covered, environment, visible, worker
 from autograder.wire import CAPS, WireError, pack, unpack
 
 START_SECONDS, LOOK_SECONDS = 60.0, 0.05
-PIECE, MOST_DEEP, MOST_ENTRIES = 8 << 20, 64, 100_000
+PIECE, MOST_DEEP, MOST_ENTRIES, MOST_FONTS = 8 << 20, 64, 100_000, 8 << 20
 
 
 class WorkerGone(Exception):
@@ -81,10 +82,10 @@ class _Channel:
 class _Server:
     """One running process on a rung: a fork server, or on a rung that is not warm a worker itself."""
 
-    def __init__(self, rung: Rung, hidden: Sequence[Path], limits: Limits) -> None:
+    def __init__(self, rung: Rung, hidden: Sequence[Path], limits: Limits, preload: bool = True) -> None:
         if rung.kind == confine.LANDLOCK and (inside := covered(hidden)):
             raise WorkerGone(f"Landlock cannot hide {inside[0]}, which lies inside this Python's folders: move it")
-        self.rung, self.limits = rung, limits
+        self.rung, self.limits, self.preload = rung, limits, preload
         self._stack = contextlib.ExitStack()
         try:
             self._start(rung.command(hidden, limits))
@@ -130,6 +131,8 @@ class _Server:
             "scratch_bytes": self.limits.scratch_bytes,
             "scratch_files": self.limits.scratch_files,
             "visible": [str(path) for path in visible()],
+            "preload": self.preload,
+            "fonts": known_fonts() if self.preload else {},
         }
 
     def _ask(self, message: dict[str, Any], seconds: float) -> dict[str, Any]:
@@ -199,6 +202,21 @@ class _Server:
         self._stack.close()
 
 
+@functools.cache
+def known_fonts() -> dict[str, str]:
+    """Matplotlib's own list of this machine's fonts, by file name; made where there is none yet."""
+    if not (found := _font_lists()):
+        with contextlib.suppress(Exception):  # without it each server looks for itself
+            import matplotlib.font_manager  # noqa: F401
+        found = _font_lists()
+    return {path.name: path.read_text("utf-8") for path in found if path.stat().st_size < MOST_FONTS}
+
+
+def _font_lists() -> list[Path]:
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "matplotlib"
+    return sorted(Path(os.environ.get("MPLCONFIGDIR") or cache).glob("fontlist-*.json"))
+
+
 def _running() -> int:
     """How many processes and threads this user runs."""
     mine = (p for p in Path("/proc").glob("[0-9]*/task") if _is_mine(p))
@@ -224,11 +242,11 @@ class Warm:
 
     A context manager: `with Warm(rung, hidden, limits) as warm: ... with warm.worker(folder) as worker: ...`. The
     server starts with the first worker and again whenever it is lost. Where submissions cannot be kept apart inside
-    one server each gets its own. Not for use from several threads.
+    one server each gets its own. Without `preload` it imports only what it needs itself. Not for several threads.
     """
 
-    def __init__(self, rung: Rung, hidden: Sequence[Path], limits: Limits) -> None:
-        self.rung, self.hidden, self.limits = rung, tuple(hidden), limits
+    def __init__(self, rung: Rung, hidden: Sequence[Path], limits: Limits, preload: bool = True) -> None:
+        self.rung, self.hidden, self.limits, self.preload = rung, tuple(hidden), limits, preload
         self.server: _Server | None = None
 
     def __enter__(self) -> Warm:
@@ -236,6 +254,10 @@ class Warm:
 
     def __exit__(self, *exc: object) -> None:
         self.drop()
+
+    def __del__(self) -> None:
+        with contextlib.suppress(Exception):  # a thread that ends leaves no server behind
+            self.drop()
 
     def drop(self) -> None:
         """End the server; the next worker starts another."""
@@ -247,7 +269,7 @@ class Warm:
         """The running server, started if there is none."""
         if self.server is None or self.server.process.poll() is not None:
             self.drop()
-            self.server = _Server(self.rung, self.hidden, self.limits)
+            self.server = _Server(self.rung, self.hidden, self.limits, self.preload)
         return self.server
 
     def worker(self, folder: Path) -> Worker:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from autograder.judge import Outcome, call, compare, diagnose, model_answers, share, show, verdicts
+from autograder.judge import ModelAnswers, Outcome, call, compare, diagnose, share, show, verdicts
 from autograder.questions import Case, Mistake
 
 floats = hnp.arrays(np.float64, hnp.array_shapes(max_dims=3, max_side=4), elements=st.floats(-1e6, 1e6))
@@ -115,7 +115,7 @@ def judged(answers, wanted=(1, 2, 9)):
 
 
 def named(answers, *mistakes):
-    found = diagnose(mistakes, lambda m: model_answers(m, CASES), judged(answers), 1e-9)
+    found = diagnose(mistakes, lambda m: ModelAnswers(m, CASES), judged(answers), 1e-9)
     return found.name if found else ""
 
 
