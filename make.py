@@ -721,12 +721,30 @@ def do_build(root, _):
     return 0
 
 
+PDF_NEEDS = ("xelatex", "latexmk", "make")
+PDF_FROM = """Debian, Ubuntu (0.5 GB):
+  sudo apt install texlive-xetex texlive-latex-extra texlive-fonts-recommended tex-gyre fonts-freefont-otf latexmk"""
+
+
 def do_site(root, _):
     """The book with the simulator and the labs in it, for a web server; needs npm and a network."""
     build(root, ("course", "site"))
     where = ["build/book/_build/html", "course/release", "build/site", "build/pyodide"]
     must(root, "make the site", [python(root), "book/publish.py"] + where)
     say("\nThe site: build/site. To look at it: .venv/bin/python -m http.server -d build/site")
+    return 0
+
+
+def do_pdf(root, _):
+    """The book on paper: build/book.pdf; needs LaTeX."""
+    if not all(map(shutil.which, PDF_NEEDS)):
+        raise Trouble("The PDF needs %s. %s" % (", ".join(PDF_NEEDS), PDF_FROM))
+    with alone(root):
+        install(root, ("course",))
+    options = ["--builder", "pdflatex", "--path-output", "build/pdf", "-W", "-n", "--keep-going"]
+    must(root, "make the PDF", [script(root, "jupyter-book"), "build", "book"] + options)
+    shutil.copy(str(root / "build/pdf/_build/latex/book.pdf"), str(root / "build" / "book.pdf"))
+    say("\nThe book: build/book.pdf")
     return 0
 
 
@@ -790,7 +808,7 @@ def parser():
     """The command line."""
     top = argparse.ArgumentParser(prog="make.py", description="Set up, build, serve and test this project.")
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for do in (do_start, do_build, do_site, do_test, do_check, do_format, do_lock, do_clean):
+    for do in (do_start, do_build, do_site, do_pdf, do_test, do_check, do_format, do_lock, do_clean):
         verb = verbs.add_parser(do.__name__[3:], help=do.__doc__, description=do.__doc__)
         verb.set_defaults(do=do)
         if do is do_start:

@@ -1,6 +1,7 @@
 """Building the book: closed to the network, and refused when anything on a page is wrong."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -32,8 +33,8 @@ import accelsim
 """
 
 
-def build(book: Path, *before: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", MAIN, "build", book, "--path-output", book.parent / "out"]
+def build(book: Path, *before: str, builder: str = "html") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", MAIN, "build", book, "--path-output", book.parent / "out", "--builder", builder]
     return subprocess.run(
         [*before, *map(str, command), "-W", "-n", "--keep-going"],
         capture_output=True,
@@ -76,6 +77,44 @@ def test_every_fault_of_a_page_is_named_and_there_is_no_book(small: Path) -> Non
     assert done.returncode != 0
     said = done.stdout + done.stderr
     assert [fault for fault in FAULTS if fault not in said] == []
+
+
+ON_PAPER = """{eval}`2 ** 10` words, {term}`a word`.
+
+$$ a = b $$ (eq-paper)
+
+```{code-cell} python
+from accelsim import conv, systolic, widgets
+layer = conv("small", M=2, C=2, P=2, Q=3)
+widgets.pe_array(systolic.timeline(layer, systolic.Systolic(2, 2, "ws")))
+```
+
+```{code-cell} python
+widgets.loop_stepper(layer)
+```
+
+:::{dropdown} A solution
+is printed
+:::
+
+```{glossary}
+a word
+  What it means
+```
+"""
+
+
+def test_on_paper_views_are_pictures_and_numbers_and_solutions_are_there(small: Path) -> None:
+    (small / "intro.md").write_text(PAGE + ON_PAPER)
+    done = build(small, builder="latex")
+    assert done.returncode == 0, done.stdout + done.stderr
+    paper = (small.parent / "out/_build/latex/book.tex").read_text()
+    pictures = re.findall(r"includegraphics\{+(\w+)\}", paper)
+    assert 2 == len([name for name in pictures if (small.parent / f"out/_build/latex/{name}.png").exists()])
+    for words in ("{1024} words", "is printed", "What it means", "a = b", "secnumdepth}{-2}"):
+        assert words in paper
+    assert "<div" not in paper
+    assert "accelsim-view" not in paper
 
 
 def test_the_whole_book_builds_with_the_network_closed(tmp_path: Path) -> None:
