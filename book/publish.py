@@ -36,6 +36,12 @@ KERNEL = "@jupyterlite/pyodide-kernel-extension"
 SIMULATOR = "accelsim"  # the name of this project's wheel
 ABSENT = "globalThis.accelsimTry = null;"  # in book/_static/try.js
 PRESENT = 'globalThis.accelsimTry = new URL("../try/", document.currentScript.src).href;'
+BACK = """
+document.addEventListener("click", (click) => {
+  const link = click.target.closest?.('a[href^="/static/html/"]');
+  if (link) link.href = new URL(link.getAttribute("href").replace("/static/html/", "../../"), location.href);
+}, true);
+"""  # JupyterLite's notebooks are shown by try/lab/index.html
 
 # Read by Python when it starts in the browser: an import that needs another host fails with a reason.
 EXPLAIN = f"""
@@ -80,6 +86,7 @@ def publish(html: Path, labs: Path, site: Path, cache: Path) -> None:
     with zipfile.ZipFile(served / "python_stdlib.zip", "a") as library:
         library.writestr("sitecustomize.py", EXPLAIN)
     tell_pages(site / "_static" / "try.js")
+    lead_back(site / "try" / "lab" / "index.html")
 
 
 def tell_pages(script: Path) -> None:
@@ -88,6 +95,12 @@ def tell_pages(script: Path) -> None:
     if ABSENT not in text:
         raise PublishError(f"{script} lacks the line {ABSENT!r}, which this script replaces")
     script.write_text(text.replace(ABSENT, PRESENT))
+
+
+def lead_back(page: Path) -> None:
+    """Let the labs' links to their chapters, which are those of `make start`, lead to this site's book."""
+    text = page.read_text()
+    page.write_text(text.replace("</head>", f"<script>{BACK}</script></head>", 1))
 
 
 def pyodide(cache: Path) -> Path:

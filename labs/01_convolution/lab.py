@@ -18,7 +18,7 @@
 # as seven loops, show that fully connected and grouped layers are the same loops, and count the work, the weights and
 # the words of memory that the loops touch. Every later lab rests on these counts.
 #
-# About 75 minutes. You need Python, a little NumPy, and chapter 2 of the book beside you.
+# About 75 minutes. You need Python, a little NumPy, and [chapter 2 of the book](/static/html/02_tensor_computations.html) beside you.
 #
 # **The words of this course**
 #

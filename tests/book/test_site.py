@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import jupytext
 import nbformat
 import pytest
 
@@ -15,6 +16,7 @@ from tests.browser import need, page, serve, violations
 
 ROOT = Path(__file__).resolve().parents[2]
 BOOK = ROOT / "build" / "book" / "_build" / "html"
+LAB, CHAPTER = "07_tiles", "08_tiles.html"
 SECONDS = 60_000  # ms: the limit of a wait; how long it took is asserted apart
 ANSWERED = "!/Loading|Running/.test(document.querySelector('.say').textContent)"
 FREE_OF_NUMPY = """\
@@ -46,6 +48,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (labs / "mine").mkdir()
     nbformat.write(notebook(FREE_OF_NUMPY, WIDGET), labs / "mine" / "mine.ipynb")
     nbformat.write(notebook("import numpy"), labs / "mine" / "compiled.ipynb")
+    (labs / LAB).mkdir()
+    nbformat.write(jupytext.read(ROOT / "labs" / LAB / "lab.py"), labs / LAB / f"{LAB}.ipynb")
     command = [sys.executable, "book/publish.py", html, labs, folder / "site", ROOT / "build" / "pyodide"]
     done = subprocess.run([str(word) for word in command], cwd=ROOT, capture_output=True, text=True)
     assert (0, "") == (done.returncode, done.stderr)
@@ -119,6 +123,19 @@ def test_a_lab_opens_runs_and_keeps_its_work_in_the_browser(site: Path) -> None:
             tab.click("text=Download >> nth=0")
         saved = nbformat.read(given.value.path(), 4)
         assert FREE_OF_NUMPY.strip() + "# my work" == saved.cells[0].source.replace("\n# my", "# my").strip()
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_a_chapter_opens_its_lab_and_the_lab_leads_back_to_it(site: Path) -> None:
+    with serve(site) as url, page(pageerrors=True, width=1200) as tab:
+        tab.goto(f"{url}/{CHAPTER}")
+        assert not tab.locator("a.in-jupyterlab").is_visible()
+        tab.click("a.in-browser")
+        tab.wait_for_selector(".jp-Notebook h1:has-text('Lab 7')", timeout=SECONDS)
+        with tab.expect_popup() as book:
+            tab.click(".jp-Notebook a:has-text('chapter 8 of the book')")
+        book.value.wait_for_url(f"{url}/{CHAPTER}")
 
 
 @pytest.mark.browser
