@@ -1,0 +1,19 @@
+"""Makes a pointer only for rows that hold something."""
+
+earns = {"csr": 0}
+told = {"csr": "empty rows left out"}
+
+
+# %% csr_answer
+def csr_encode(matrix):
+    rows, columns = np.nonzero(matrix)
+    counts = [int(n) for n in (matrix != 0).sum(axis=1) if n]
+    return matrix[rows, columns].tolist(), columns.tolist(), [0, *np.cumsum(counts, dtype=int).tolist()]
+
+
+def csr_decode(values, columns, row_ptr, width):
+    matrix = np.zeros((len(row_ptr) - 1, width), int)
+    for row in range(len(row_ptr) - 1):
+        for at in range(row_ptr[row], row_ptr[row + 1]):
+            matrix[row, columns[at]] = values[at]
+    return matrix

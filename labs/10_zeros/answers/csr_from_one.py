@@ -1,0 +1,19 @@
+"""Counts columns from 1, as mathematics does."""
+
+earns = {"csr": 0}
+told = {"csr": "counted from 1"}
+
+
+# %% csr_answer
+def csr_encode(matrix):
+    rows, columns = np.nonzero(matrix)
+    row_ptr = [0, *np.cumsum((matrix != 0).sum(axis=1)).tolist()]
+    return matrix[rows, columns].tolist(), (columns + 1).tolist(), row_ptr
+
+
+def csr_decode(values, columns, row_ptr, width):
+    matrix = np.zeros((len(row_ptr) - 1, width), int)
+    for row in range(len(row_ptr) - 1):
+        for at in range(row_ptr[row], row_ptr[row + 1]):
+            matrix[row, columns[at]] = values[at]
+    return matrix

@@ -1,0 +1,19 @@
+"""Stores where each row starts, and not where the last one ends."""
+
+earns = {"csr": 0}
+told = {"csr": "row_ptr one too short"}
+
+
+# %% csr_answer
+def csr_encode(matrix):
+    rows, columns = np.nonzero(matrix)
+    row_ptr = [0, *np.cumsum((matrix != 0).sum(axis=1)).tolist()]
+    return matrix[rows, columns].tolist(), columns.tolist(), row_ptr[:-1]
+
+
+def csr_decode(values, columns, row_ptr, width):
+    matrix = np.zeros((len(row_ptr) - 1, width), int)
+    for row in range(len(row_ptr) - 1):
+        for at in range(row_ptr[row], row_ptr[row + 1]):
+            matrix[row, columns[at]] = values[at]
+    return matrix

@@ -1,0 +1,19 @@
+"""Takes the last pointer for the start of a row, and stops before it."""
+
+earns = {"csr": 0}
+told = {"csr": "row_ptr one too short"}
+
+
+# %% csr_answer
+def csr_encode(matrix):
+    rows, columns = np.nonzero(matrix)
+    row_ptr = [0, *np.cumsum((matrix != 0).sum(axis=1)).tolist()]
+    return matrix[rows, columns].tolist(), columns.tolist(), row_ptr
+
+
+def csr_decode(values, columns, row_ptr, width):
+    matrix = np.zeros((len(row_ptr) - 2, width), int) if len(row_ptr) > 2 else []
+    for row in range(len(row_ptr) - 2):
+        for at in range(row_ptr[row], row_ptr[row + 1]):
+            matrix[row, columns[at]] = values[at]
+    return matrix

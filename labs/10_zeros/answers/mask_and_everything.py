@@ -1,0 +1,18 @@
+"""Writes the mask and then all values: the zeros were not left out."""
+
+earns = {"bitmask": 0}
+told = {"bitmask": "zeros stored too"}
+
+
+# %% bitmask_answer
+def bitmask_encode(values, width):
+    mask = "".join("1" if value else "0" for value in values)
+    return mask + "".join(f"{value:0{width}b}" for value in values)
+
+
+def bitmask_decode(bits, count, width):
+    values, at = [], count
+    for bit in bits[:count]:
+        values.append(int(bits[at : at + width], 2) if bit == "1" else 0)
+        at += width * int(bit)
+    return values

@@ -1,0 +1,19 @@
+"""Stops the mask at the last nonzero, since nothing but zeros comes after it."""
+
+earns = {"bitmask": 0}
+told = {"bitmask": "trailing zeros lost"}
+
+
+# %% bitmask_answer
+def bitmask_encode(values, width):
+    last = max((i for i, value in enumerate(values) if value), default=-1)
+    mask = "".join("1" if value else "0" for value in values[: last + 1])
+    return mask + "".join(f"{value:0{width}b}" for value in values if value)
+
+
+def bitmask_decode(bits, count, width):
+    values, at = [], count
+    for bit in bits[:count]:
+        values.append(int(bits[at : at + width], 2) if bit == "1" else 0)
+        at += width * int(bit)
+    return values

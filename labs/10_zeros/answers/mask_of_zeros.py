@@ -1,0 +1,18 @@
+"""Marks the zeros, because zeros are what the chapter is about."""
+
+earns = {"bitmask": 0}
+told = {"bitmask": "mask upside down"}
+
+
+# %% bitmask_answer
+def bitmask_encode(values, width):
+    mask = "".join("0" if value else "1" for value in values)
+    return mask + "".join(f"{value:0{width}b}" for value in values if value)
+
+
+def bitmask_decode(bits, count, width):
+    values, at = [], count
+    for bit in bits[:count]:
+        values.append(int(bits[at : at + width], 2) if bit == "1" else 0)
+        at += width * int(bit)
+    return values

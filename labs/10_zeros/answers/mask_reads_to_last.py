@@ -1,0 +1,18 @@
+"""Reads back until the last stored value and stops there."""
+
+earns = {"bitmask": 0}
+told = {"bitmask": "trailing zeros lost"}
+
+
+# %% bitmask_answer
+def bitmask_encode(values, width):
+    mask = "".join("1" if value else "0" for value in values)
+    return mask + "".join(f"{value:0{width}b}" for value in values if value)
+
+
+def bitmask_decode(bits, count, width):
+    values, at = [], count
+    for bit in bits[:count].rstrip("0"):
+        values.append(int(bits[at : at + width], 2) if bit == "1" else 0)
+        at += width * int(bit)
+    return values

@@ -1,0 +1,17 @@
+"""Looks for the values at the beginning of the stream, where the mask is."""
+
+earns = {"bitmask": 0}
+
+
+# %% bitmask_answer
+def bitmask_encode(values, width):
+    mask = "".join("1" if value else "0" for value in values)
+    return mask + "".join(f"{value:0{width}b}" for value in values if value)
+
+
+def bitmask_decode(bits, count, width):
+    values, at = [], 0
+    for bit in bits[:count]:
+        values.append(int(bits[at : at + width], 2) if bit == "1" else 0)
+        at += width * int(bit)
+    return values

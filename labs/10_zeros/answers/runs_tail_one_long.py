@@ -1,0 +1,20 @@
+"""Covers the zeros at the end with a pair that covers one too many."""
+
+earns = {"rlc": 0}
+told = {"rlc": "a zero level stands for nothing"}
+
+
+# %% rlc_answer
+def rlc_encode(values, run_bits):
+    pairs, run = [], 0
+    for value in values:
+        if value or run == 2**run_bits - 1:
+            pairs.append((run, int(value)))
+            run = 0
+        else:
+            run += 1
+    return pairs + ([(run, 0)] if run else [])
+
+
+def rlc_decode(pairs):
+    return [x for run, value in pairs for x in [0] * run + [value]]
