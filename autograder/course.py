@@ -42,6 +42,9 @@ c.Autograde.exporter_class = "autograder.nbgrader_plugin.Notebooks"
 c.Autograde.sanitize_preprocessors = []
 c.Autograde.autograde_preprocessors = ["autograder.nbgrader_plugin.Judge"]
 c.Judge.labs = {labs!r}
+
+# What students wrote as Markdown is shown by formgrader as text, and no HTML of theirs is run.
+c.HTMLExporter.filters = {{"markdown2html": "autograder.markdown.as_html"}}
 """
 
 

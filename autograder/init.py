@@ -34,6 +34,10 @@ COLUMNS = {
     "last_name": ("last_name", "lastname", "last", "family_name", "surname"),
     "email": ("email", "e_mail", "email_address", "mail"),
 }
+CLOSED = (  # what formgrader's pages may load: nothing from elsewhere, nbgrader's MathJax included
+    "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; "
+    "connect-src 'self' ws://localhost:* ws://127.0.0.1:*; frame-ancestors 'self'; form-action 'self'; object-src 'none'"
+)
 NO_ID = re.compile(r"[/\\*?\[\]+\x00-\x1f]|^[.\s]|\s$")
 
 
@@ -219,6 +223,7 @@ def formgrader(course: Course, port: int, browser: bool) -> int:
         f"--ServerApp.port={port}",
         "--LabApp.default_url=/lab?formgrader=true",
         "--ServerApp.jpserver_extensions=nbgrader.server_extensions.formgrader=True",
+        f"--ServerApp.tornado_settings={{'headers': {{'Content-Security-Policy': {CLOSED!r}}}}}",
         *([] if browser else ["--no-browser"]),
         *(["--allow-root"] if hasattr(os, "getuid") and os.getuid() == 0 else []),
     ]
