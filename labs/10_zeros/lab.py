@@ -19,7 +19,7 @@
 # find out when all this loses to a machine that has never heard of zeros. The tensors are real: those of a small network
 # that reads handwritten digits (`accelsim.digits`).
 #
-# About 110 minutes. You need Python, a little NumPy, and [chapter 11 of the book](/static/html/11_zeros.html) beside you.
+# About 110 minutes. You need Python, a little NumPy, and chapter 11 of the book beside you.
 #
 # **How each task goes**
 #
@@ -30,8 +30,7 @@
 # 4. *Check.* You learn at once whether the cases shipped with the notebook are right, and where yours part from what is
 #    needed. The grader later tries other sizes of the same ideas, empty and all-zero tensors among them.
 #
-# Values are whole numbers from 0 up. A cell that says "leave as it is" joins two functions of yours into the one that is
-# checked.
+# Values are whole numbers from 0 up. A function marked "leave as it is" joins two of yours into the one that is checked.
 
 # %% nbgrader={"grade": false, "grade_id": "setup", "locked": true, "schema_version": 3, "solution": false, "task": false}
 import numpy as np
@@ -86,7 +85,6 @@ def bitmask_decode(bits, count, width):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": false, "grade_id": "bitmask_both", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def bitmask(values, width, bits, count):  # leave as it is
     return bitmask_encode(values, width), bitmask_decode(bits, count, width)
 
@@ -144,7 +142,6 @@ def rlc_decode(pairs):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": false, "grade_id": "rlc_both", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def rlc(values, run_bits, pairs):  # leave as it is
     return rlc_encode(values, run_bits), rlc_decode(pairs)
 
@@ -201,7 +198,6 @@ def csr_decode(values, columns, row_ptr, width):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": false, "grade_id": "csr_both", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def csr(matrix, values, columns, row_ptr, width):  # leave as it is
     return csr_encode(matrix), csr_decode(values, columns, row_ptr, width)
 

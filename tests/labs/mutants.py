@@ -117,8 +117,7 @@ def _nth(tree: ast.Module, number: int) -> tuple[int, str, str] | None:
 
 def _inside(tree: ast.Module) -> Iterator[tuple[ast.AST, ast.AST]]:
     """All nodes of function bodies with their parents, in the order of the text."""
-    function = next((node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)), None)
-    if function:
+    for function in (node for node in tree.body if isinstance(node, ast.FunctionDef)):
         stack: list[tuple[ast.AST, ast.AST]] = [(child, function) for child in reversed(function.body)]
         while stack:
             node, parent = stack.pop()

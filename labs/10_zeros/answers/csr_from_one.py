@@ -17,3 +17,7 @@ def csr_decode(values, columns, row_ptr, width):
         for at in range(row_ptr[row], row_ptr[row + 1]):
             matrix[row, columns[at]] = values[at]
     return matrix
+
+
+def csr(matrix, values, columns, row_ptr, width):  # leave as it is
+    return csr_encode(matrix), csr_decode(values, columns, row_ptr, width)

@@ -20,3 +20,7 @@ def csr_decode(values, columns, row_ptr, width):
         rows.append(line)
         row += 1
     return rows
+
+
+def csr(matrix, values, columns, row_ptr, width):  # leave as it is
+    return csr_encode(matrix), csr_decode(values, columns, row_ptr, width)

@@ -15,3 +15,7 @@ def bitmask_decode(bits, count, width):
         values.append(int(bits[at : at + width], 2) if bit == "1" else 0)
         at += width * int(bit)
     return values
+
+
+def bitmask(values, width, bits, count):  # leave as it is
+    return bitmask_encode(values, width), bitmask_decode(bits, count, width)

@@ -16,6 +16,10 @@ def bitmask_decode(bits, count, width):
     return values
 
 
+def bitmask(values, width, bits, count):  # leave as it is
+    return bitmask_encode(values, width), bitmask_decode(bits, count, width)
+
+
 # %% rlc_answer
 def rlc_encode(values, run_bits):
     full, pairs = 2**run_bits, []
@@ -34,6 +38,10 @@ def rlc_decode(pairs):
     return values
 
 
+def rlc(values, run_bits, pairs):  # leave as it is
+    return rlc_encode(values, run_bits), rlc_decode(pairs)
+
+
 # %% csr_answer
 def csr_encode(matrix):
     kept = matrix != 0
@@ -46,6 +54,10 @@ def csr_decode(values, columns, row_ptr, width):
     rows = np.repeat(np.arange(len(row_ptr) - 1), np.diff(row_ptr))
     matrix[rows, np.array(columns, int)] = values
     return matrix
+
+
+def csr(matrix, values, columns, row_ptr, width):  # leave as it is
+    return csr_encode(matrix), csr_decode(values, columns, row_ptr, width)
 
 
 # %% sizes_answer

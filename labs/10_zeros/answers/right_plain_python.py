@@ -23,6 +23,10 @@ def bitmask_decode(bits, count, width):
     return tuple(values)
 
 
+def bitmask(values, width, bits, count):  # leave as it is
+    return bitmask_encode(values, width), bitmask_decode(bits, count, width)
+
+
 # %% rlc_answer
 def rlc_encode(values, run_bits):
     pairs, rest, full = [], [int(value) for value in values], 2**run_bits - 1
@@ -44,6 +48,10 @@ def rlc_decode(pairs):
     return values
 
 
+def rlc(values, run_bits, pairs):  # leave as it is
+    return rlc_encode(values, run_bits), rlc_decode(pairs)
+
+
 # %% csr_answer
 def csr_encode(matrix):
     values, columns, row_ptr = [], [], [0]
@@ -62,6 +70,10 @@ def csr_decode(values, columns, row_ptr, width):
         row = dict(zip(columns[start:end], values[start:end]))
         rows.append([row.get(k, 0) for k in range(width)])
     return rows
+
+
+def csr(matrix, values, columns, row_ptr, width):  # leave as it is
+    return csr_encode(matrix), csr_decode(values, columns, row_ptr, width)
 
 
 # %% sizes_answer

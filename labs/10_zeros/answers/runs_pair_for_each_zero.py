@@ -11,3 +11,7 @@ def rlc_encode(values, run_bits):
 
 def rlc_decode(pairs):
     return [x for run, value in pairs for x in [0] * run + [value]]
+
+
+def rlc(values, run_bits, pairs):  # leave as it is
+    return rlc_encode(values, run_bits), rlc_decode(pairs)

@@ -21,3 +21,7 @@ def rlc_decode(pairs):
     while values and not values[-1]:
         values.pop()
     return values
+
+
+def rlc(values, run_bits, pairs):  # leave as it is
+    return rlc_encode(values, run_bits), rlc_decode(pairs)

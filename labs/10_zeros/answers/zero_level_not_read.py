@@ -23,3 +23,7 @@ def rlc_decode(pairs):
         if value:
             values.append(value)
     return values
+
+
+def rlc(values, run_bits, pairs):  # leave as it is
+    return rlc_encode(values, run_bits), rlc_decode(pairs)
