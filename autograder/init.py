@@ -36,7 +36,8 @@ COLUMNS = {
 }
 CLOSED = (  # what formgrader's pages may load: nothing from elsewhere, nbgrader's MathJax included
     "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; "
-    "connect-src 'self' ws://localhost:* ws://127.0.0.1:*; frame-ancestors 'self'; form-action 'self'; object-src 'none'"
+    "connect-src 'self' ws://localhost:* ws://127.0.0.1:*; "
+    "frame-ancestors 'self'; form-action 'self'; object-src 'none'"
 )
 NO_ID = re.compile(r"[/\\*?\[\]+\x00-\x1f]|^[.\s]|\s$")
 
