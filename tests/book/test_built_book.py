@@ -1,5 +1,8 @@
 """The built book as a reader meets it: in a real browser, offline, by keyboard, in the dark, on a phone."""
 
+import functools
+import importlib
+import pkgutil
 import re
 import shutil
 from collections.abc import Iterator
@@ -10,17 +13,23 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 import yaml
+from sphinx.util.inventory import InventoryFile
 
+import accelsim
 from accelsim import conv, widgets
 from tests.browser import chromium, page, serve, violations
 
 BOOK = Path(__file__).parents[2] / "book"
 TOC = yaml.safe_load((BOOK / "_toc.yml").read_text())
 WRITTEN = [TOC["root"], *(entry["file"] for part in TOC["parts"] for entry in part["chapters"])]
-PAGES = [*WRITTEN, "search", "genindex"]
+PAGES = [*WRITTEN, "search", "genindex", "py-modindex"]
+CHAPTERS = [name for name in WRITTEN if name[:2].isdigit()]
 CHAPTER = "02_tensor_computations"
+LABS = {path.parent.name for path in BOOK.parent.glob("labs/*/lab.py")}
 TOY = conv("toy", M=2, C=2, P=2, Q=3, R=2, S=2)
-IN_JUPYTERLAB = "../../lab/tree/01_convolution/01_convolution.ipynb"
+# A moment after the window has changed, the theme lets code that now has to be scrolled be reached by keyboard.
+REACHABLE = "![...document.querySelectorAll('pre')].some(c => c.scrollWidth > c.clientWidth && c.tabIndex < 0)"
+IN_JUPYTERLAB = "../../lab/tree/"  # beside `/static/html/`, where `make start` serves the book
 LAB_SECTIONS = "shapes stride-padding groups fc counting params-footprints attention".split()
 
 # Independent of the simulator: AlexNet's layers (Krizhevsky 2012, two groups), MACs, weights, outputs.
@@ -55,6 +64,12 @@ def elements(html: Path, name: str) -> Elements:
     return Elements((html / f"{name}.html").read_text())
 
 
+@functools.cache
+def identified(page: Path) -> set[str]:
+    """The anchors of a page."""
+    return Elements(page.read_text()).values("id", "name")
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with chromium() as opened:
@@ -86,6 +101,7 @@ def opened(request: pytest.FixtureRequest, browser: Any, site: str) -> Iterator[
         tab.on("requestfailed", lambda sent: complaints.append(f"failed: {sent.url}"))
         tab.goto(f"{site}/{request.param}.html")
         tab.wait_for_load_state("networkidle")
+        tab.evaluate("document.querySelectorAll('details').forEach(fold => { fold.open = true; })")
         yield tab, asked, complaints
 
 
@@ -107,25 +123,30 @@ def test_a_page_has_no_accessibility_fault_in_the_light(opened: Any) -> None:
 
 
 @pytest.mark.browser
-def test_a_page_has_no_accessibility_fault_in_the_dark(opened: Any) -> None:
+def test_a_page_fits_a_phone_and_has_no_accessibility_fault_there_in_the_dark(opened: Any) -> None:
     tab = opened[0]
-    tab.emulate_media(color_scheme="dark")
-    tab.reload()
-    tab.wait_for_load_state("networkidle")
-    theme, faults = tab.evaluate("document.documentElement.dataset.theme"), violations(tab)
+    tab.set_viewport_size({"width": 390, "height": 844})
+    darken(tab)
+    tab.wait_for_function(REACHABLE)
+    width, faults = tab.evaluate("document.documentElement.scrollWidth"), violations(tab)
     tab.emulate_media(color_scheme="light")
-    tab.reload()
-    assert theme == "dark"
+    tab.set_viewport_size({"width": 1280, "height": 800})
+    assert width <= 390
     assert faults == []
 
 
 @pytest.mark.browser
-def test_a_page_does_not_scroll_sideways_on_a_phone(opened: Any) -> None:
-    tab = opened[0]
-    tab.set_viewport_size({"width": 390, "height": 844})
-    width = tab.evaluate("document.documentElement.scrollWidth")
-    tab.set_viewport_size({"width": 1280, "height": 800})
-    assert width <= 390
+def test_what_stands_beside_every_page_has_no_accessibility_fault_in_the_dark(browser: Any, site: str) -> None:
+    with page(width=1280, browser=browser) as tab:
+        tab.goto(f"{site}/{TOC['root']}.html")
+        darken(tab)
+        assert violations(tab) == []
+
+
+def darken(tab: Any) -> None:
+    """Night falls while the page is open."""
+    tab.emulate_media(color_scheme="dark", reduced_motion="reduce")
+    tab.wait_for_function("document.documentElement.dataset.theme === 'dark'")
 
 
 @pytest.mark.browser
@@ -146,17 +167,17 @@ def test_the_chapter_has_formulas_at_all(html: Path) -> None:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_internal_links_and_anchors_lead_somewhere(name: str, html: Path) -> None:
-    here, dead = elements(html, name), []
-    for link in here.values("href", "src") - {IN_JUPYTERLAB}:
+    at, here, dead = html / f"{name}.html", elements(html, name), []
+    for link in here.values("href", "src"):
         parts = urlsplit(link)
-        if parts.scheme or link in ("", "#"):
+        if parts.scheme or link in ("", "#") or link.startswith(IN_JUPYTERLAB):
             continue
-        target = html / unquote(parts.path) if parts.path else html / f"{name}.html"
+        target = at.parent / unquote(parts.path) if parts.path else at
         if not target.exists():
             dead.append(link)
         elif parts.fragment and target.suffix == ".html":
-            known = here if target.stem == name else elements(html, target.stem)
-            dead += [link] if unquote(parts.fragment) not in known.values("id", "name") else []
+            known = identified(target.resolve())
+            dead += [link] if unquote(parts.fragment) not in known else []
     assert dead == []
 
 
@@ -217,25 +238,128 @@ def test_the_page_of_assumptions_shows_what_the_command_prints(html: Path, capsy
     assert printed in shown
 
 
+def lab_links(html: Path, name: str) -> tuple[list[str], list[str]]:
+    """The labs that a page opens in JupyterLab, and those it opens in the reader's browser."""
+    links = [attrs for tag, attrs in elements(html, name).found if tag == "a"]
+    return (
+        [link["href"] for link in links if "in-jupyterlab" in link.get("class", "")],
+        [link["data-notebook"] for link in links if "in-browser" in link.get("class", "")],
+    )
+
+
+@pytest.mark.parametrize("lab", sorted(LABS))
+def test_one_chapter_opens_a_lab_and_the_lab_names_sections_of_that_chapter(lab: str, html: Path) -> None:
+    notebook = f"{lab}/{lab}.ipynb"
+    opening = [name for name in WRITTEN if lab_links(html, name) == ([IN_JUPYTERLAB + notebook], [notebook])]
+    assert 1 == len(opening), f"no chapter, or more than one, has both links to {lab}"
+    text = " ".join((BOOK.parent / "labs" / lab / "lab.py").read_text().replace("\n#", " ").split())
+    assert f"](/static/html/{opening[0]}.html)" in text, "the notebook has no link to its chapter"
+    headings = " ".join(re.findall(r"^#+ (.*)", (BOOK / f"{opening[0]}.md").read_text(), re.MULTILINE)).lower()
+    named = [part.strip() for said in re.findall(r"In chapter \d+: (.*?\*)\.", text) for part in re.split("[*;]", said)]
+    sections = {part.removeprefix("and ").removesuffix(",").lower() for part in named} - {"", "and", ","}
+    assert sections
+    assert [] == sorted(section for section in sections if section not in headings)
+
+
+def test_no_page_opens_a_lab_that_is_not_there(html: Path) -> None:
+    opened = {link.removeprefix(IN_JUPYTERLAB) for name in WRITTEN for links in lab_links(html, name) for link in links}
+    assert {f"{lab}/{lab}.ipynb" for lab in LABS} == opened
+
+
 @pytest.mark.browser
-def test_the_link_to_the_lab_shows_where_jupyterlab_serves_the_book(browser: Any, html: Path, tmp_path: Path) -> None:
-    assert (BOOK.parent / "labs/01_convolution/lab.py").exists()
+def test_links_to_labs_show_where_jupyterlab_serves_the_book(browser: Any, html: Path, tmp_path: Path) -> None:
     shutil.copytree(html, tmp_path / "static/html", ignore=shutil.ignore_patterns("mathjax"))
-    for folder, shown in ((tmp_path / "static/html", False), (tmp_path, True)):
-        with page(browser=browser) as tab, serve(folder) as url:
-            tab.goto(f"{url}/{'static/html/' if shown else ''}{CHAPTER}.html")
-            link = tab.locator("a.in-jupyterlab")
-            assert link.get_attribute("href") == IN_JUPYTERLAB
-            assert link.is_visible() == shown
+    with page(browser=browser) as tab:
+        for folder, shown in ((tmp_path / "static/html", False), (tmp_path, True)):
+            with serve(folder) as url:
+                for name in (name for name in CHAPTERS if lab_links(html, name)[0]):
+                    tab.goto(f"{url}/{'static/html/' if shown else ''}{name}.html")
+                    assert tab.locator("a.in-jupyterlab").is_visible() == shown
+                    assert not tab.locator("a.in-browser").is_visible(), "this copy carries no simulator"
+
+
+WANTED = {
+    "Pareto front": "1. Accuracy is not enough",
+    "depthwise": "2. Networks as tensor computations",
+    "multicast": "6. Dataflows",
+    "double buffering": "8. Tiles that fit",
+    "bitmask": "11. Zeros",
+    "evaluate_batch": "Many mappings at once",
+    "headset": "If you invest or manage",
+}
 
 
 @pytest.mark.browser
-def test_search_finds_a_chapter_without_a_network(browser: Any, site: str) -> None:
+def test_search_finds_each_chapter_and_the_reference_without_a_network(browser: Any, site: str) -> None:
+    lost = {}
     with page(browser=browser) as tab:
-        tab.goto(f"{site}/search.html?q=depthwise")
-        tab.locator("#search-results li a").first.wait_for()
-        found = tab.locator("#search-results li a").all_inner_texts()
-    assert any("Networks as tensor computations" in title for title in found)
+        for words, title in WANTED.items():
+            tab.goto(f"{site}/search.html?q={words}")
+            tab.locator("#search-results li a").first.wait_for()
+            tab.wait_for_function("/finished|found/i.test(document.querySelector('.search-summary').textContent)")
+            found = tab.locator("#search-results li").all_inner_texts()
+            if not any(title in text for text in found):
+                lost[words] = found
+    assert {} == lost
+
+
+# The reference
+
+
+INTERNAL = {  # modules without a page: nobody who uses the simulator calls them
+    "accelsim.cli": "the command line, which has its own help",
+    "accelsim.counts": "its one class is described as accelsim.Counts",
+    "accelsim.dataflow": "its one function is described as accelsim.count",
+    "accelsim.digits_train": "a script",
+    "accelsim.onnx_reader": "called by workload.from_onnx",
+    "accelsim.points": "sets of points as bits",
+    "accelsim.splits": "tables under accelsim.batch",
+    "accelsim.trace": "described name by name: module and function have one name",
+}
+
+
+@pytest.fixture(scope="module")
+def described(html: Path) -> dict[str, set[str]]:
+    """What the reference describes: full names by kind."""
+    with (html / "objects.inv").open("rb") as file:
+        inventory = InventoryFile.load(file, "", lambda base, name: name)
+    return {kind: set(names) for kind, names in inventory.items() if kind.startswith("py:")}
+
+
+def test_every_module_is_in_the_reference_or_named_as_internal(described: dict[str, set[str]]) -> None:
+    modules = {f"accelsim.{module.name}" for module in pkgutil.iter_modules(accelsim.__path__)}
+    assert set() == INTERNAL.keys() - modules
+    assert set() == modules - INTERNAL.keys() - described["py:module"], "add it to a page in book/api or to INTERNAL"
+
+
+def test_every_function_and_class_handed_out_is_described(described: dict[str, set[str]]) -> None:
+    known = set().union(*described.values())
+    for module in map(importlib.import_module, sorted(described["py:module"])):
+        public = getattr(module, "__all__", ())
+        offered = {f"{module.__name__}.{name}" for name in public if callable(getattr(module, name))}
+        assert set() == offered - known
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_chapter_and_the_reference_lead_to_each_other(name: str, html: Path) -> None:
+    chapter = (html / f"{name}.html").read_text()
+    box = chapter[chapter.index("Called on this page:") :].split("</p>")[0]
+    there = re.findall(r'href="(api/\w+\.html)#accelsim\.[\w.]+"', box)
+    assert box.count("py-obj") == len(there) > 2
+    for page_of_reference in set(there):
+        assert f'href="../{name}.html"' in (html / page_of_reference).read_text()
+
+
+@pytest.mark.parametrize("name", [name for name in WRITTEN if name.startswith("paths/")])
+def test_a_way_through_the_book_leads_to_views_and_from_the_preface(name: str, html: Path) -> None:
+    assert f"{name}.html" in elements(html, TOC["root"]).values("href")
+    linked = {urlsplit(link) for link in elements(html, name).values("href") if link.startswith("../")}
+    views = 0
+    for link in linked:
+        text = (html / name).parent.joinpath(link.path).resolve().read_text() if link.fragment else ""
+        section = text[text.find(f'id="{link.fragment}"') :] if link.fragment else ""
+        views += "accelsim-view" in section.split("</section>")[0]
+    assert views >= 3
 
 
 @pytest.mark.browser
