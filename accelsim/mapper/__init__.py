@@ -1,0 +1,6 @@
+"""Find the best mapping of a layer on a machine, and prove it where possible."""
+
+from accelsim.mapper.hunt import OBJECTIVES, Found, Point, Progress, search
+from accelsim.mapper.space import MapSpace, space
+
+__all__ = ["OBJECTIVES", "Found", "MapSpace", "Point", "Progress", "search", "space"]

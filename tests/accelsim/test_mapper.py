@@ -1,0 +1,227 @@
+"""The mapper: spaces are counted exactly, the pruned search finds what going through everything finds."""
+
+import itertools
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from accelsim import Arch, Level, catalog, conv, einsum, evaluate, problems
+from accelsim.errors import MappingError
+from accelsim.mapper import Progress, hunt, search, space
+from accelsim.mapper.hunt import compulsory
+from accelsim.mapper.orders import Orders
+from accelsim.mapper.tiles import Bound
+from tests.accelsim.test_counts import CASES, many
+
+MOST = 30_000  # mappings of a space that the property test goes through
+ROWS = "DRAM: ? | GLB[ifmap ofmap]: ? ?@x ?@y | spad: ?"  # Eyeriss: filters go past the GLB
+
+
+def layer_of(draw):
+    """A small convolution or product of matrices."""
+    if draw.random() < 0.3:
+        text = "Z[M N] += A[M K] * B[K N]"
+        return einsum("gemm", text, M=draw.choice([2, 4, 6]), N=draw.choice([2, 3, 4]), K=draw.choice([2, 3, 4]))
+    few, two = [1, 2, 3], [1, 1, 2]
+    return conv(
+        "c", N=draw.choice(two), M=draw.choice([1, 2, 3, 4]), C=draw.choice(few), P=draw.choice([1, 2, 3, 4]),
+        Q=draw.choice(two), R=draw.choice(few), S=draw.choice(two), stride=draw.choice(two), dilation=draw.choice(two),
+    )  # fmt: skip
+
+
+def machine_of(draw):
+    """Two or three levels, with or without limits, arrays, multicast, leakage and so on."""
+    names = ["DRAM", "GLB", "spad"][: draw.choice([2, 3, 3])]
+    levels = [
+        Level(
+            name,
+            capacity=draw.choice([None, 6, 12, 30]) if at else None,
+            read=draw.choice([0, 1, 6, 200]),
+            write=draw.choice([1, 6, 200]),
+            bandwidth=draw.choice([None, None, 1, 0.5]),
+            read_bandwidth=draw.choice([None, None, 2]),
+            fanout=draw.choice([(1, 1), (2, 1), (2, 2), (4, 3)]),
+            multicast=draw.random() < 0.8,
+            reduction=draw.random() < 0.8,
+            accumulate=draw.random() < 0.9,
+            link=draw.choice([0, 0, 2]),
+            double=draw.random() < 0.2,
+            overlap=draw.random() < 0.8,
+            leak=draw.choice([0, 0, 0.1]),
+        )
+        for at, name in enumerate(names)
+    ]
+    return Arch("m", tuple(levels), 1, leak=draw.choice([0, 1]), word=8, bits=draw.choice([{}, {"ofmap": 16, "Z": 16}]))
+
+
+def case(seed):
+    """A random small space and an objective."""
+    draw = random.Random(seed)
+    layer, arch = layer_of(draw), machine_of(draw)
+    stages = [f"DRAM: ?{draw.choice(['', '', ' ?@x ?@y'])}"]
+    stages += [f"{at.name}{draw.choice(['', '', '[*]'])}: ?{draw.choice(['', ' ?@x ?@y'])}" for at in arch.levels[1:]]
+    return space(layer, arch, " | ".join(stages)), draw.choice(["energy", "cycles", "edp", "pareto"])
+
+
+def searched(where, objective, method):
+    try:
+        return search(where, objective, method=method)
+    except MappingError as error:
+        if "no mapping fits" not in str(error):
+            raise
+        return None
+
+
+def differs(seed):
+    """How the pruned search of a space differs from going through all of it; None if it does not, or is too large."""
+    where, objective = case(seed)
+    if where.size > MOST:
+        return None
+    every, pruned = (searched(where, objective, method) for method in ("exhaustive", "pruned"))
+    if every is None or pruned is None:
+        return None if every is pruned else f"only one found a mapping that fits: {every} {pruned}"
+    assert every.proven
+    assert [] == problems(where.layer, where.arch, pruned.mapping)
+    expected, got = ([(p.energy, p.cycles) for p in found.front] for found in (every, pruned))
+    if objective != "pareto":
+        expected, got = [every.value], [pruned.value]
+    same = np.shape(expected) == np.shape(got) and np.allclose(expected, got, rtol=1e-9, atol=0)
+    return None if same and pruned.proven else f"{objective} {expected} {got} {every.mapping} {pruned.mapping}"
+
+
+@many(CASES // 30)
+@given(st.integers(0, 2**32 - 1))
+def test_the_pruned_search_finds_what_going_through_everything_finds(seed):
+    assert differs(seed) is None
+
+
+UNSOUND = {
+    "a bound a fifth too high": (Bound, "boundary", lambda whole: lambda *given: whole(*given) * 1.2),
+    "words forgotten that stay open": (Bound, "outside", lambda whole: lambda self, tensor, place: place.time),
+    "one order of each level": (Orders, "of", lambda whole: lambda *given: whole(*given)[:1]),
+    "tiles twice as large": (Bound, "capacity", lambda whole: lambda self, at, tiles: whole(self, at, 2 * tiles)),
+}
+
+
+@pytest.mark.parametrize("name", UNSOUND)
+def test_a_prune_that_is_not_sound_is_caught(name, monkeypatch):
+    where, method, make = UNSOUND[name]
+    monkeypatch.setattr(where, method, make(getattr(where, method)))
+    assert any(differs(seed) for seed in range(200))
+
+
+@pytest.mark.parametrize("objective", ["energy", "cycles", "edp"])
+def test_the_score_is_that_of_evaluate_and_no_fault_is_found(objective):
+    layer, arch = catalog.alexnet().layer("conv5"), catalog.eyeriss()
+    found = search(space(layer, arch, ROWS), objective, seconds=1)
+    report = evaluate(layer, arch, found.mapping)
+    assert [] == problems(layer, arch, found.mapping)
+    value = {"energy": report.total, "cycles": report.cycles, "edp": report.total * report.cycles}[objective]
+    assert value == pytest.approx(found.value, rel=1e-12)
+    assert 0 < found.bound <= found.value
+
+
+TOY = Arch("toy", (Level("DRAM"), Level("GLB", 12, fanout=(2, 2)), Level("spad", 6)))
+
+
+@pytest.mark.parametrize("imperfect", [False, True], ids=["whole", "imperfect"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "DRAM: ? | GLB: ? | spad: ?",
+        "DRAM: ? | GLB[*]: ? ?@x ?@y | spad: M? P?",
+        "DRAM: M? C? P? | GLB[ifmap]: P2@x C?@y | spad[*]: ?",
+        "DRAM: C3 ? | GLB: ?@x M?@y | spad:",
+    ],
+)
+def test_the_size_of_a_space_is_the_number_of_its_mappings(text, imperfect):
+    where = space(conv("c", M=2, C=3, P=2), TOY, text, imperfect)
+    mappings = {str(batch.mapping(at)) for batch in where.batches() for at in range(len(batch))}
+    assert len(mappings) == where.size == sum(len(batch) for batch in where.batches())
+
+
+def test_every_mapping_of_the_nests_own_kind_is_in_the_space():
+    layer, arch = conv("c", M=2, C=3), Arch("toy", (Level("DRAM"), Level("spad", fanout=(2, 1))))
+    where = space(layer, arch, "DRAM: ? | spad: ? ?@x")
+    # M: one of three slots. C: over time at either level. Two loops at one level stand in either order.
+    assert 3 * 2 + 2 == where.size
+
+
+def test_what_does_not_fit_is_counted_by_reason():
+    where = space(conv("c", M=4, C=3, P=2, R=2), TOY, "DRAM: ? | GLB: ? ?@x ?@y | spad: ?")
+    why = where.invalid(list(where.batches()))
+    costs = [where.costs(batch) for batch in where.batches()]
+    assert why["all"] == where.size
+    assert why["valid"] == sum(int(cost.valid.sum()) for cost in costs)
+    assert 0 < why["capacity spad"] < where.size - why["valid"] + 1
+
+
+def test_a_search_that_was_stopped_goes_on_to_the_same_end():
+    where = space(catalog.alexnet().layer("conv1"), catalog.eyeriss(), ROWS)
+    whole = search(where, "edp")
+    found = search(where, "edp", seconds=0)
+    assert not found.proven
+    assert 0 < found.progress.done < found.progress.total
+    found = search(where, "edp", resume=Progress.loads(found.progress.dumps()))
+    assert found.proven
+    assert found.value == whole.value
+
+
+def test_an_interrupted_search_keeps_the_best_so_far(monkeypatch):
+    where = space(catalog.alexnet().layer("conv1"), catalog.eyeriss(), ROWS)
+    calls, cost = itertools.count(), hunt._cost
+
+    def pressed(*given):
+        if next(calls) == 1:
+            raise KeyboardInterrupt
+        cost(*given)
+
+    monkeypatch.setattr(hunt, "_cost", pressed)
+    found = search(where, "edp")
+    assert not found.proven
+    assert 0 < found.bound < found.value
+    assert [] == problems(where.layer, where.arch, found.mapping)
+
+
+def test_a_search_by_chance_repeats_itself_and_stays_above_its_bound(monkeypatch):
+    monkeypatch.setattr(hunt, "ROUNDS", 3)
+    monkeypatch.setattr(hunt, "BROOD", 150)
+    where = space(conv("c", M=4, C=3, P=5, R=3), TOY, "DRAM: ? | GLB[*]: ? ?@x ?@y | spad: ?", imperfect=True)
+    one, two = (search(where, "energy", method="random", seed=7) for _ in range(2))
+    assert (one.mapping, one.value) == (two.mapping, two.value)
+    assert 0 <= one.bound <= one.value
+    assert [] == problems(where.layer, where.arch, one.mapping)
+
+
+@many(CASES // 50)
+@given(st.integers(0, 2**32 - 1))
+def test_compulsory_traffic_is_below_every_mapping(seed):
+    where, objective = case(seed)
+    for batch in where.sample(50, seed):
+        costs = where.costs(batch)
+        values = {"energy": costs.energy, "cycles": costs.cycles}.get(objective, costs.energy * costs.cycles)
+        assert (values[costs.valid] >= compulsory(where, objective, batch.keeps) * (1 - 1e-12)).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("DRAM: ? | spad: ?", "one stage for each of DRAM, GLB, spad, in that order, got 2"),
+        ("DRAM: M | GLB: ? | spad: ?", "expected a loop such as M4, M?, P?@x or ?, got 'M'"),
+        ("DRAM: X? | GLB: ? | spad: ?", "X? is over X, the layer has N M C P Q R S"),
+        ("DRAM: ? | GLB[ifmp]: ? | spad: ?", "no tensor ifmp, the layer has ifmap, filter, ofmap; did you mean"),
+        ("DRAM[ifmap]: ? | GLB: ? | spad: ?", "the outermost level keeps every tensor"),
+    ],
+)
+def test_a_template_that_cannot_be_read_is_refused_in_words(text, fault):
+    with pytest.raises(MappingError) as caught:
+        space(conv("c", M=4), TOY, text)
+    assert fault in str(caught.value)
+
+
+def test_an_unknown_objective_is_refused_with_what_there_is():
+    with pytest.raises(MappingError, match="objective 'enrgy': it is one of energy, cycles, edp, pareto; did you mean"):
+        search(space(conv("c", M=4), TOY), "enrgy")
