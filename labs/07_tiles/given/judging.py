@@ -1,0 +1,213 @@
+"""What makes a plan of two fused layers, or a tile and its order, right. Runs what you return; knows no answer."""
+
+import itertools
+
+import buffer
+
+from autograder.questions import Finding
+
+WITHIN, NEAR = 1.1, 1.5  # times the best tile known: full credit, and most of it
+NEAR_CREDIT, VALID_CREDIT = 0.8, 0.4
+
+
+# --------------------------------------------------------------------------------------------------- two layers
+
+
+def fused(args, plan):
+    """Run a plan tile by tile: which rows are there, which are needed, which are missing."""
+    first, second, rows, keep = args
+    yield from itertools.islice(_faults(first, second, rows, keep, list(plan)), 3)
+
+
+def _faults(first, second, rows, keep, plan):
+    outputs = set(range(second["P"]))
+    done, tiles = set(), []
+    if len(plan) > 4 * len(outputs) + 4:
+        yield Finding(f"the plan has {len(plan)} tiles for {len(outputs)} output rows")
+        return
+    for number, step in enumerate(plan):
+        tile = Tile(number, step, first, second)
+        yield from _output_faults(tile, rows, outputs, done)
+        yield from _middle_faults(tile, tiles, keep)
+        yield from _input_faults(tile, tiles, keep)
+        done |= tile.out
+        tiles.append(tile)
+    if left := sorted(outputs - done):
+        yield Finding(
+            f"output rows {_rows(left)} are never computed",
+            (("output rows missing", left), ("tiles in the plan", len(plan))),
+            "the last rows are dropped",
+        )
+
+
+class Tile:
+    """One step of a plan, and what its rows need."""
+
+    def __init__(self, number, step, first, second):
+        self.number = number
+        self.lists = {name: [_whole(row) for row in step[name]] for name in ("read", "make", "out")}
+        self.read, self.make, self.out = (set(self.lists[name]) for name in ("read", "make", "out"))
+        self.middle = window_rows(self.out, second)
+        self.input = window_rows(self.make, first)
+        self.second = second
+
+    def rows(self, *more):
+        """Evidence: the tile and its rows."""
+        return (("tile", self.number), *((name, self.lists[name]) for name in ("read", "make", "out")), *more)
+
+
+def window_rows(outputs, layer):
+    """The rows under the windows of some output rows."""
+    return {layer["stride"] * p + r for p in outputs for r in range(layer["R"])}
+
+
+def _whole(row):
+    if isinstance(row, bool) or int(row) != row:
+        raise ValueError(f"a row is a whole number, got {row!r}")
+    return int(row)
+
+
+def _rows(rows):
+    rows = sorted(rows)
+    return ", ".join(map(str, rows[:6])) + (", ..." if len(rows) > 6 else "")
+
+
+def _output_faults(tile, rows, outputs, done):
+    if beyond := tile.out - outputs:
+        yield Finding(
+            f"tile {tile.number} computes output rows {_rows(beyond)}, the last there is is {max(outputs)}",
+            tile.rows(("rows beyond the layer", sorted(beyond))),
+            "a last tile as large as the others",
+        )
+    if len(tile.out) > rows:
+        yield Finding(f"tile {tile.number} has {len(tile.out)} output rows, at most {rows} fit", tile.rows())
+    again = tile.out & done or {row for row in tile.out if tile.lists["out"].count(row) > 1}
+    if again:
+        yield Finding(f"tile {tile.number} computes output rows {_rows(again)} a second time", tile.rows())
+
+
+def _middle_faults(tile, before, keep):
+    there = before[-1].middle if keep and before else set()
+    if missing := tile.middle - tile.make - there:
+        gone = bool(before) and not keep and missing <= before[-1].make | before[-1].middle
+        yield Finding(
+            f"tile {tile.number} needs rows {_rows(missing)} of the first layer's output, and they are not there",
+            tile.rows(("rows of the first layer's output missing", sorted(missing))),
+            "a border that is no longer there" if gone else "halo of the second layer forgotten",
+        )
+    made = set().union(*(t.make for t in before)) if keep else set()
+    if twice := tile.make & made:
+        yield Finding(
+            f"tile {tile.number} computes rows {_rows(twice)} of the first layer a second time",
+            tile.rows(("rows made before", sorted(twice))),
+            "kept rows computed again",
+        )
+    elif useless := tile.make - tile.middle:
+        whole = tile.make >= set(range(tile.second["stride"] * (tile.second["P"] - 1) + tile.second["R"]))
+        yield Finding(
+            f"tile {tile.number} computes rows {_rows(useless)} of the first layer, which none of its outputs use",
+            tile.rows(("rows not used", sorted(useless))),
+            "layer after layer" if whole else "",
+        )
+
+
+def _input_faults(tile, before, keep):
+    there = before[-1].input if keep and before else set()
+    if missing := tile.input - tile.read - there:
+        gone = bool(before) and not keep and missing <= before[-1].input
+        yield Finding(
+            f"tile {tile.number} needs input rows {_rows(missing)}, and they are not there",
+            tile.rows(("input rows missing", sorted(missing))),
+            "a border that is no longer there" if gone else "halo of the first layer forgotten",
+        )
+    came = set().union(*(t.read for t in before)) if keep else set()
+    if twice := tile.read & came:
+        yield Finding(
+            f"tile {tile.number} reads input rows {_rows(twice)} a second time",
+            tile.rows(("rows read before", sorted(twice))),
+            "kept rows read again",
+        )
+    elif useless := tile.read - tile.input:
+        yield Finding(
+            f"tile {tile.number} reads input rows {_rows(useless)}, which it does not use",
+            tile.rows(("rows not used", sorted(useless))),
+        )
+
+
+# ------------------------------------------------------------------------------------------------- the best tile
+
+
+def good_tile(args, answer):
+    """Whether a tile fits, and how many words it moves beside the best tile known."""
+    layer, machine, best = args
+    tile = {d: _whole(answer["tile"][d]) for d in buffer.CUT}
+    order = answer["order"] if isinstance(answer["order"], str) else " ".join(answer["order"])
+    if odd := list(_odd(layer, tile, order)):
+        yield from odd
+    elif buffer.need(layer, machine, tile) > machine["capacity"]:
+        yield _too_large(layer, machine, tile)
+    elif (words := buffer.moved(layer, tile, order)) > WITHIN * best:
+        yield _too_much(layer, machine, best, tile, order, words)
+
+
+def _odd(layer, tile, order):
+    for d, size in tile.items():
+        if not 1 <= size <= layer[d]:
+            yield Finding(f"the tile has {d} = {size}; from 1 to {layer[d]} is possible")
+    if sorted(order.split()) != sorted(buffer.CUT):
+        yield Finding(f"the order is {order[:40]!r}; it names M, C and P once each, outermost first, as in 'M C P'")
+
+
+def _too_large(layer, machine, tile):
+    words, room, have = buffer.tile_words(layer, tile), buffer.need(layer, machine, tile), machine["capacity"]
+    rows = tuple((f"{name} words", count) for name, count in words.items())
+    simpler = [name for name, needs in _simpler(layer, machine, tile, words) if needs <= have]
+    return Finding(
+        f"the tile {tile} needs {room:,} words and the buffer has {have:,}: {room - have:,} too many",
+        (
+            ("tile", tile),
+            *rows,
+            ("words needed", room),
+            ("words over capacity", room - have),
+            ("it would fit with", simpler or "none of the usual slips"),
+        ),
+        simpler[0] if simpler else "larger than the buffer",
+    )
+
+
+def _simpler(layer, machine, tile, words):
+    """What simpler rules would say the tile needs, the smallest omission first."""
+    copies, bits, word = 2 if machine["double"] else 1, machine["bits"], machine["word"]
+
+    def room(counted, widths):
+        return copies * sum(counted[name] * widths[name] for name in counted) / word
+
+    no_halo = layer["N"] * tile["C"] * layer["stride"] ** 2 * tile["P"] * layer["Q"]
+    yield "halo forgotten in the room", room({**words, "ifmap": min(no_halo, words["ifmap"])}, bits)
+    yield "sums at the width of a word", room(words, dict.fromkeys(words, word))
+    yield "the second copy forgotten", room(words, bits) / copies
+    yield "room for one tensor only", max(words.values())
+
+
+def _too_much(layer, machine, best, tile, order, words):
+    times, least = words / best, buffer.least(layer)
+    full = buffer.need(layer, machine, tile) / machine["capacity"]
+    others = {o: buffer.moved(layer, tile, o) for o in map(" ".join, itertools.permutations(buffer.CUT))}
+    better = min(others, key=others.__getitem__)
+    name = "tile after tile in a poor order" if others[better] <= 0.9 * words else ""
+    name = name or ("the fullest tile taken for the best" if full >= 0.9 else "a poor shape of tile")
+    moved = buffer.counts(layer, tile, order)
+    rows = tuple((f"{tensor} words read, written", pair) for tensor, pair in moved.items())
+    return Finding(
+        f"it fits, and moves {words:,} words, {times:.2f} times as many as the best tile known",
+        (
+            ("tile", tile),
+            ("order", order),
+            *rows,
+            ("least possible, every word once", least),
+            ("best tile known", best),
+            ("buffer filled", f"{full:.0%}"),
+        ),
+        name,
+        NEAR_CREDIT if times <= NEAR else VALID_CREDIT,
+    )
