@@ -104,7 +104,7 @@ def rows(csr_encode, matrix):
 def real_sizes(sizes, layer="conv2", width=16, run_bits=4):
     """Your sizes for the weights and the activations of a layer of the trained network, from dense to sparse."""
     tables = [("activations", machine.activations(layer))]
-    tables += [(f"weights, {pruned} % pruned", machine.real(layer, pruned)[0]) for pruned in digits.PRUNED]
+    tables += [(f"weights, {pruned} %", machine.real(layer, pruned)[0]) for pruned in digits.PRUNED]
     lines, columns = [], ("dense", "bitmask", "RLC", "CSR")
     for name, tensor in tables:
         pairs = pair_count(tensor.reshape(-1), run_bits)
@@ -122,7 +122,7 @@ def real_sizes(sizes, layer="conv2", width=16, run_bits=4):
         )
     says = (
         f"Your sizes for {layer} of the digits network, as parts of its dense size ({width}-bit values, runs of "
-        f"{run_bits} bits). Nonzero: the share of words that are not zero. Where does each format begin to pay? Is "
+        f"{run_bits} bits). Beside weights stands how many were pruned. Where does each format begin to pay? Is "
         "there one that always does?"
     )
     return Picture(says, (Table("", ("nonzero", *columns, "best", "the smallest"), tuple(lines)),))
@@ -150,7 +150,7 @@ def timeline(name, lines, weights, activations):
     cycles, count = len(lines[0]), len(lines)
     states = tuple("".join(line[cycle] for line in lines) for cycle in range(cycles))
     works = Works((), ((),) * cycles, ((),) * count, {})
-    traffic = {"MACs": tuple(state.count("m") for state in states)}
+    traffic = {"weights read": tuple(state.count("m") for state in states)}
     said = tuple(tuple(note(lines, weights, activations, pe, cycle) for pe in range(count)) for cycle in range(cycles))
     return Timeline(name, count, 1, states, traffic, works, notes=said)
 
@@ -184,7 +184,7 @@ def cycles(array, pairs=144, pruned=80, pes=8):
         f"is nonzero. The product of the two is {weight_share * share:.1%}; {both:.1%} of the pairs really matter. "
         f"If cycles shrank as MACs do, skipping would take {both * pairs:.1f} of {pairs} cycles. Yours:"
     )
-    return Picture(says, (Table("", ("cycles", "MACs", "cycles"), tuple(lines)),))
+    return Picture(says, (Table("", ("cycles", "MACs", ""), tuple(lines)),))
 
 
 @picture
