@@ -121,9 +121,9 @@ FOOTPRINT = Question(
         Mistake(
             "halo of R - 1 words at every stride",
             footprint_by(lambda P, R, u: u * P + R - 1),
-            "You gave each output row its stride of input and added R - 1 for the halo. The last window has its own "
-            "stride of rows already in that: the halo is R - stride, so the rows are stride*(P - 1) + R. At stride 1 "
-            "the two are the same.",
+            "You gave each of the P output rows a stride of input and then added R - 1. But the last window's own "
+            "stride is part of its R rows, so you counted it twice. The windows start stride rows apart and the last "
+            "is R rows high: stride*(P - 1) + R. At stride 1 the two are the same.",
             HALO,
         ),
         Mistake(
@@ -278,6 +278,12 @@ def fits_down(words: Words, bits: Words, word: int, capacity: int, double: bool)
     return need, need <= capacity
 
 
+def fits_alone(words: Words, bits: Words, word: int, capacity: int, double: bool) -> Fit:
+    """The room of all, but each tensor compared by itself."""
+    need, _ = fits(words, bits, word, capacity, double)
+    return need, all(fits({name: words[name]}, bits, word, capacity, double)[1] for name in words)
+
+
 def fits_each(words: Words, bits: Words, word: int, capacity: int, double: bool) -> Fit:
     """Every tensor rounded up by itself."""
     need = sum(ceil(words[name] * bits[name] * (2 if double else 1), word) for name in words)
@@ -348,6 +354,13 @@ FITS = Question(
             fits_by(lambda w, b, word, f: f * max(w[name] * b[name] for name in w)),
             "You took the largest tensor alone. All three tiles are in the buffer at the same time, and share it: add "
             "them up before you compare.",
+            CAPACITY,
+        ),
+        Mistake(
+            "each tensor compared by itself",
+            fits_alone,
+            "Your room is right. But you asked of each tensor whether it fits, and all three are in the buffer at the "
+            "same time: compare the sum with the capacity.",
             CAPACITY,
         ),
         Mistake(

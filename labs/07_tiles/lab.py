@@ -74,10 +74,10 @@ def footprint(tile, stride):
 
 
 # %% [markdown]
-# *See it.* Where are your words? Where do windows overlap? Try `stride=3`: which words does nobody need?
+# *See it.* Where are your words? Where do windows overlap? Try `stride=1`, then `stride=3`: which words does nobody need?
 
 # %%
-show.footprint(footprint, layers.tiny, stride=1)
+show.footprint(footprint, layers.tiny, stride=2)
 
 # %% nbgrader={"grade": true, "grade_id": "footprint", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 check("footprint")

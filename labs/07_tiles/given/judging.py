@@ -53,7 +53,8 @@ class Tile:
 
     def rows(self, *more):
         """Evidence: the tile and its rows."""
-        return (("tile", self.number), *((name, self.lists[name]) for name in ("read", "make", "out")), *more)
+        shown = (("rows read", "read"), ("rows made", "make"), ("rows put out", "out"))
+        return (("tile", self.number), *((label, self.lists[name]) for label, name in shown), *more)
 
 
 def window_rows(outputs, layer):

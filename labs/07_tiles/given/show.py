@@ -45,7 +45,7 @@ class Table:
             + "</tr>"
             for name, cells in self.rows
         ]
-        caption = f'<caption style="caption-side:top;text-align:left">{html.escape(self.caption)}</caption>'
+        caption = f'<caption style="caption-side:top;text-align:left;white-space:nowrap">{html.escape(self.caption)}</caption>'
         style = "border-collapse:collapse;margin:4px 24px 12px 0;font-family:monospace"
         head = f"<thead><tr><td></td>{head}</tr></thead>"
         return f'<table style="{style}">{caption}{head}<tbody>{"".join(rows)}</tbody></table>'
