@@ -19,7 +19,7 @@
 # find out when all this loses to a machine that has never heard of zeros. The tensors are real: those of a small network
 # that reads handwritten digits (`accelsim.digits`).
 #
-# About 110 minutes. You need Python, a little NumPy, and chapter 11 of the book beside you.
+# About 110 minutes. You need Python, a little NumPy, and [chapter 11 of the book](/static/html/11_zeros.html) beside you.
 #
 # **How each task goes**
 #
