@@ -443,13 +443,14 @@ show.play(lambda *sizes: best(*sizes, 64), M=4, C=6, P=4, rows=2, columns=8)
 # %% nbgrader={"grade": true, "grade_id": "best", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 check("best")
 
-# %% [markdown] nbgrader={"grade": true, "grade_id": "words", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
+# %% [markdown] nbgrader={"grade": false, "grade_id": "words_task", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # ## 9. In your own words (10 minutes)
 #
 # A colleague says: "Our chip is weight stationary, so every weight is loaded once ever, and utilization is 100 % because every
 # PE has a weight." In about 100 words: what is right, what is wrong, and which two numbers would you ask for? Use what you saw
 # in tasks 1, 6 and 7.
-#
+
+# %% [markdown] nbgrader={"grade": true, "grade_id": "words", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
 # *Write here, instead of this line.*
 
 # %% [markdown] nbgrader={"grade": false, "grade_id": "end", "locked": true, "schema_version": 3, "solution": false, "task": false}
