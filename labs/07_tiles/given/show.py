@@ -45,7 +45,8 @@ class Table:
             + "</tr>"
             for name, cells in self.rows
         ]
-        caption = f'<caption style="caption-side:top;text-align:left;white-space:nowrap">{html.escape(self.caption)}</caption>'
+        side = "caption-side:top;text-align:left;white-space:nowrap"
+        caption = f'<caption style="{side}">{html.escape(self.caption)}</caption>'
         style = "border-collapse:collapse;margin:4px 24px 12px 0;font-family:monospace"
         head = f"<thead><tr><td></td>{head}</tr></thead>"
         return f'<table style="{style}">{caption}{head}<tbody>{"".join(rows)}</tbody></table>'
