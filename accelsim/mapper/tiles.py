@@ -229,9 +229,9 @@ class Bound:
         roles: dict[tuple[bool, ...], Flags] = {}
         for at in range(len(self.dims)):
             role = tuple(at in self.hard[t.name] for t in mine)
-            roles[role] = roles.get(role, np.zeros(place.extent.shape[1], dtype=bool)) | place.inner[at]
-        still = ~place.inner.any(axis=0)
-        roles[(False,) * len(mine)] = roles.get((False,) * len(mine), still) | still
+            roles[role] = np.asarray(roles.get(role, False) | place.inner[at])
+        still = np.asarray(~place.inner.any(axis=0))
+        roles[(False,) * len(mine)] = np.asarray(roles.get((False,) * len(mine), still) | still)
         for role, possible in roles.items():
             if possible.any():
                 total = sum((parts[t.name, c] for t, c in zip(mine, role, strict=True)), np.zeros_like(least))

@@ -90,7 +90,7 @@ def layer(given: dict[str, Any]) -> dict[str, Any]:
         "name": given["name"],
         "operator_type": "Conv",
         "equation": "O[b][k][oy][ox]+=W[k][c][fy][fx]*I[b][c][iy][ix]",
-        "dimension_relations": ["ix=1*ox+1*fx", "iy=1*oy+1*fy"],
+        "dimension_relations": [f"ix={given['stride']}*ox+1*fx", f"iy={given['stride']}*oy+1*fy"],
         "loop_dims": [NAMES[dim] for dim in given["sizes"]],
         "loop_sizes": list(given["sizes"].values()),
         "operand_precision": {"W": WORD, "I": WORD, "O": WORD, "O_final": WORD},

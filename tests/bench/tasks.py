@@ -29,6 +29,7 @@ def plain(layer: Layer) -> dict[str, Any]:
     rows = max(part for part in range(1, width + 1) if layer.dims["P"] % part == 0)
     return {
         "name": layer.name,
+        "stride": dict(layer.tensor("ifmap").ranks[-2].terms)["P"],
         "sizes": {dim: size for dim, size in layer.dims.items() if dim != "G"},
         "array": [width, height],
         "words": {"GLB": glb.capacity, "spad": spad.capacity},
