@@ -347,11 +347,13 @@ class _Machine:
             if holds != word:
                 bad = True
                 has = f"holds {text(holds)}" if holds else f"has no word of {word[0]}"
+                told += f"; needs {text(word)}, {has}"
                 says = f"PE {pe} multiplies with {text(word)} in cycle {cycle}, but {has}"
                 self.fault("operand missing", says, cycle, pe, word, holds)
         present = self.registers.get((pe, self.output))
         if present is not None and present != out:
             bad = True
+            told += f"; still holds the sum {text(present)}"
             says = f"PE {pe} adds to {text(out)} in cycle {cycle}, but still holds the sum {text(present)}"
             self.fault("sum in the way", says, cycle, pe, out, present)
         self.note(cycle, pe, "s" if bad else "m", told)
@@ -445,7 +447,7 @@ def _timeline(machine: _Machine) -> Timeline:
     counters += [f"GLB {way} of {machine.output}" for way in ("reads", "writes")]
     counters += sorted(name for name in machine.moved if name not in counters)
     return Timeline(
-        name=f"{machine.layer.name} on {machine.rows} x {machine.columns} PEs",
+        name=machine.layer.name,
         rows=machine.rows,
         columns=machine.columns,
         states=tuple("".join(_letter(machine.letters.get((t, pe), set())) for pe in pes) for t in range(shown)),

@@ -17,7 +17,8 @@ UNSHARED, SHAPE = "no reuse across PEs", "tile in the shape of the array"
 
 def product(M, C, P):
     """The layer of this lab: M filters of C words meet P pixels of C words."""
-    return einsum("product", "ofmap[M P] += filter[M C] * ifmap[C P]", M=M, C=C, P=P)
+    name = f"{M} filters of {C} words, {P} pixels"
+    return einsum(name, "ofmap[M P] += filter[M C] * ifmap[C P]", M=M, C=C, P=P)
 
 
 def weight_stationary(args, schedule):
