@@ -59,7 +59,7 @@ import show  # draws your answers
 # | `count, width` | how many values, bits of each | | |
 #
 # Python writes 5 in 8 bits as `f"{5:08b}"`, and reads it with `int("00000101", 2)`. In chapter 11: *The smallest example,
-# by hand: one row, four codes*.
+# by hand: one row, several codes*.
 #
 # **Predict.** 1,000 words of 16 bits, 100 of them not zero. How many bits does the stream have?
 
