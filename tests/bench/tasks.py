@@ -27,6 +27,7 @@ def plain(layer: Layer) -> dict[str, Any]:
     dram, glb, spad = ARCH.levels
     width, height = glb.fanout
     rows = max(part for part in range(1, width + 1) if layer.dims["P"] % part == 0)
+    filters = max(part for part in range(1, height // layer.dims["R"] + 1) if layer.dims["M"] % part == 0)
     return {
         "name": layer.name,
         "stride": dict(layer.tensor("ifmap").ranks[-2].terms)["P"],
@@ -35,5 +36,5 @@ def plain(layer: Layer) -> dict[str, Any]:
         "words": {"GLB": glb.capacity, "spad": spad.capacity},
         "energy": {"DRAM": dram.read, "GLB": glb.read, "link": glb.link, "spad": spad.read, "MAC": ARCH.mac},
         "bandwidth": dram.bandwidth,
-        "spatial": [[["P", rows]], [["R", layer.dims["R"]], ["M", height // layer.dims["R"]]]],
+        "spatial": [[["P", rows]], [["R", layer.dims["R"]], ["M", filters]]],
     }

@@ -1,0 +1,94 @@
+"""Many searches at once: whole networks, and machines and dataflows to choose among, over any executor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+
+from tqdm import tqdm
+
+from accelsim.arch import Arch
+from accelsim.errors import MappingError
+from accelsim.mapper.hunt import Found, search
+from accelsim.mapper.space import MapSpace, space
+from accelsim.workload import Layer
+
+
+@dataclass(frozen=True)
+class Design:
+    """A machine and a template with the best mapping of every layer; `faults` says which layers do not fit."""
+
+    arch: Arch
+    template: str | None
+    found: tuple[Found, ...]
+    faults: tuple[str, ...]
+
+    @property
+    def energy(self) -> float:
+        """Of all layers, in the machine's unit."""
+        return sum(found.report.total for found in self.found)
+
+    @property
+    def cycles(self) -> int:
+        """Of all layers, one after the other."""
+        return sum(found.report.cycles for found in self.found)
+
+
+def search_all(
+    spaces: Sequence[MapSpace],
+    objective: str = "edp",
+    executor: Executor | None = None,
+    seconds: float | None = None,
+    seed: int = 0,
+    show: bool = False,
+) -> list[Found | MappingError]:
+    """Search many spaces, in the order given; a space in which nothing fits yields the error that says so.
+
+    executor: any of `concurrent.futures`, such as `Client.get_executor()` of Dask; processes on this machine if None.
+    Equal spaces are searched once. Without `seconds` the results are those of `search`, wherever it runs.
+    """
+    if executor is None:
+        with ProcessPoolExecutor() as pool:
+            return search_all(spaces, objective, pool, seconds, seed, show)
+    jobs = {executor.submit(_one, where, objective, seconds, seed): where for where in dict.fromkeys(spaces)}
+    found = {}
+    for done in tqdm(as_completed(jobs), total=len(jobs), unit=" spaces", disable=not show):
+        found[jobs[done]] = done.result()
+    return [found[where] for where in spaces]
+
+
+def _one(where: MapSpace, objective: str, seconds: float | None, seed: int) -> Found | MappingError:
+    try:
+        return search(where, objective, seconds, seed)
+    except MappingError as error:
+        return error
+
+
+def sweep(
+    layers: Sequence[Layer],
+    designs: Iterable[tuple[Arch, str | None]],
+    objective: str = "edp",
+    executor: Executor | None = None,
+    seconds: float | None = None,
+    seed: int = 0,
+    show: bool = False,
+) -> list[Design]:
+    """The best mappings of some layers on each of some machines, each with a template (its dataflow) or None.
+
+    machines = [replace(eyeriss, levels=...) for pes in (84, 168, 336)]
+    sweep(catalog.alexnet().layers, [(machine, template) for machine in machines])
+    """
+    pairs = list(designs)
+    spaces = [space(layer, arch, template) for arch, template in pairs for layer in layers]
+    results = search_all(spaces, objective, executor, seconds, seed, show)
+    rows = [results[at : at + len(layers)] for at in range(0, len(results), max(1, len(layers)))]
+    return [
+        Design(
+            arch,
+            template,
+            tuple(one for one in row if isinstance(one, Found)),
+            tuple(str(one) for one in row if not isinstance(one, Found)),
+        )
+        for (arch, template), row in zip(pairs, rows, strict=True)
+    ]
