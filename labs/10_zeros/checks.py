@@ -138,6 +138,13 @@ BITMASK = Question(
             MASKS,
         ),
         Mistake(
+            "as many bits as a value needs",
+            None,
+            "You wrote each value in as few bits as it takes, 1 as 1 and 5 as 101. Nothing then says where one ends "
+            "and the next begins: every value has `width` bits, zeros in front if need be.",
+            MASKS,
+        ),
+        Mistake(
             "last bit first",
             None,
             "The mask is right, and the bits of each value stand backwards: 5 in four bits is 0101, highest bit first.",
@@ -509,6 +516,12 @@ SIZES = Question(
             RUNS,
         ),
         Mistake(
+            "bytes for bits",
+            resized(lambda *args: {name: size // 8 for name, size in sizes(*args).items() if name != "best"}),
+            "Your sizes are in bytes. Masks and runs do not fill whole bytes, so this course counts bits.",
+            ROWS,
+        ),
+        Mistake(
             "sparse is never worse than dense",
             lambda *args: sizes(*args) | {"best": with_best(sizes(*args), ("bitmask", "RLC", "CSR"))["best"]},
             "Your sizes are right, and you never choose the dense tensor. With few zeros it is the smallest of the "
@@ -726,6 +739,13 @@ INTERSECT = Question(
             None,
             "You drop the larger head. It may still meet something in the other list; the smaller one cannot, since "
             "everything that follows there is larger.",
+            PAIRS,
+        ),
+        Mistake(
+            "one head kept at a match",
+            None,
+            "At a match you drop one head only, and find the other alone a cycle later. Both have met what they "
+            "could: drop both, and the walk is a cycle shorter for each pair.",
             PAIRS,
         ),
         Mistake(

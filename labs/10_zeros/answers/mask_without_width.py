@@ -1,6 +1,7 @@
 """Writes each value in as many bits as it needs, so a reader cannot tell them apart."""
 
 earns = {"bitmask": 0}
+told = {"bitmask": "as many bits as a value needs"}
 
 
 # %% bitmask_answer

@@ -1,6 +1,7 @@
 """Counts bytes."""
 
 earns = {"sizes": 0}
+told = {"sizes": "bytes for bits"}
 
 
 # %% sizes_answer

@@ -1,6 +1,7 @@
 """Drops one head at a match and finds the other alone in the next cycle."""
 
 earns = {"intersect": 0}
+told = {"intersect": "one head kept at a match"}
 
 
 # %% intersect_answer

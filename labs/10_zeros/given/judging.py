@@ -46,6 +46,7 @@ def written_mask(values, width, got):
         mask.rstrip("0") + "".join(words): "trailing zeros lost",
         turned + "".join(words): "mask upside down",
         mask + every: "zeros stored too",
+        mask + "".join(word.lstrip("0") for word in words): "as many bits as a value needs",
         mask + "".join(word[::-1] for word in words): "last bit first",
         "".join(bit + (next(left) if bit == "1" else "") for bit in mask): "mask mixed with the values",
     }
@@ -326,7 +327,11 @@ def array(args, answer):
     yield from found[:1]
     if not found and any(len(line) != cycles for line in lines):
         pe = next(i for i, line in enumerate(lines) if len(line) != cycles)
-        what = "more cycles than it takes" if len(lines[pe]) > cycles else "a PE that is done still waits"
+        what = (
+            "more cycles than it takes"
+            if len(lines[pe]) > cycles
+            else f"the line of PE {pe} ends after {len(lines[pe])} of {cycles} cycles"
+        )
         evidence = (("PE", pe), ("its cycles", len(lines[pe])), ("the array's cycles", cycles))
         yield Finding(what, evidence, "" if len(lines[pe]) > cycles else "a PE that is done is not counted")
 
@@ -465,19 +470,20 @@ def walk_name(a, b, steps):
         return "every pair compared"
     if steps and all(x == y for x, y in steps) and steps == [(x, x) for x in a if x in set(b)]:
         return "finding the matches is free"
-    return "the larger head dropped" if larger(a, b, steps) else ""
+    larger, kept = "the larger head dropped", "one head kept at a match"
+    rules = ((larger, max, (1, 1)), (kept, min, (1, 0)), (kept, min, (0, 1)))
+    return next((name for name, drop, match in rules if steps == stepped(a, b, drop, match, len(steps))), "")
 
 
-def larger(a, b, steps):
-    """Whether the larger head is dropped at each difference."""
-    i = j = 0
-    for cycle, step in enumerate(steps):
-        if i >= len(a) or j >= len(b) or step != (a[i], b[j]):
-            return False
-        if cycle == len(steps) - 1:
-            return any(x != y for x, y in steps)
-        i, j = i + (a[i] >= b[j]), j + (b[j] >= a[i])
-    return False
+def stepped(a, b, drop, match, most):
+    """A walk that drops the head `drop` chooses, and at a match as many of each list as `match` says."""
+    i, j, steps = 0, 0, []
+    while i < len(a) and j < len(b) and len(steps) <= most:
+        x, y = a[i], b[j]
+        steps.append((x, y))
+        one, other = match if x == y else (x == drop(x, y), y == drop(x, y))
+        i, j = i + one, j + other
+    return steps
 
 
 # ------------------------------------------------------------------------------------------------ 7. the plan
@@ -516,7 +522,7 @@ def plan(args, answer):
             ("filters dense that are quicker skipped", missed),
         )
         name = "sparse is never worse" if worst and not missed else "dense to be safe" if missed and not worst else ""
-        ratio = f"{cycles / best:.2f} times the fewest cycles known" if best else "cycles where none are needed"
+        ratio = f"{cycles / best:.3f} times the fewest cycles known" if best else "cycles where none are needed"
         yield Finding(
             ratio, evidence, name or ("shares that look even" if not worst and not missed else ""), 0.8 if near else 0.4
         )
