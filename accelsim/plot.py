@@ -11,7 +11,7 @@ import io
 from collections.abc import Mapping as Table
 from collections.abc import Sequence
 from textwrap import wrap
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
@@ -26,6 +26,9 @@ from accelsim.platforms import Bound, Platform
 from accelsim.report import Report
 from accelsim.timeline import STATES, Timeline
 from accelsim.workload import Layer
+
+if TYPE_CHECKING:
+    from accelsim.mapper import Found
 
 # Okabe and Ito's colours (jfly.uni-koeln.de/color), lightened for areas; a pattern each.
 COLOURS = ("#8ec3e6", "#f3c57a", "#7fcdb6", "#e3b1cf", "#f2ea8f", "#e9a17c", "#c9ced4")
@@ -360,6 +363,69 @@ def _axes(ax: Axes | None, frame: bool = True) -> Axes:
         ax.spines[["top", "right"]].set_visible(False)
     else:
         ax.set_axis_off()
+    return ax
+
+
+def mapspace(found: Found, samples: int = 3000, seed: int = 0, ax: Axes | None = None) -> Axes:
+    """Energy against cycles of random mappings of a space, the mapping that was found, and the bound on all of them.
+
+    The legend says how many of the mappings drawn at random fit, and why the others do not.
+
+    >>> from accelsim import catalog, conv
+    >>> from accelsim.mapper import search, space
+    >>> ax = mapspace(search(space(conv("c", M=4, C=3, P=4, R=2), catalog.one_pe(), "DRAM: ? | spad: ?")), 100)
+    >>> ax.get_xlabel(), ax.get_ylabel()
+    ('cycles', 'energy (MAC energies)')
+    """
+    ax = _axes(ax)
+    batches = found.space.sample(samples, seed)
+    why = found.space.invalid(batches)
+    for batch in batches:
+        costs = found.space.costs(batch)
+        cycles, energy = costs.cycles[costs.valid], costs.energy[costs.valid]
+        ax.plot(cycles, energy, ".", color=LINE, alpha=0.4)
+    ax.plot([], [], ".", color=LINE, label=f"{why['valid']} of {why['all']} drawn at random fit")
+    least = "the least" if found.proven else f"at most {found.gap:.1%} above the least"
+    ax.plot(found.report.cycles, found.report.total, "*", ms=14, color=INK, label=f"found, {found.objective} {least}")
+    _floor(found, ax)
+    for reason, count in sorted(why.items(), key=lambda item: -item[1]):
+        if reason not in ("valid", "all") and count:
+            ax.plot([], [], " ", label=f"{count} do not: {reason}")
+    ax.set(xscale="log", yscale="log", xlabel="cycles", ylabel=f"energy ({found.report.arch.unit})")
+    ax.set_title(f"{found.report.layer.name} on {found.report.arch.name}: {found.space.size:.2g} mappings")
+    ax.legend(fontsize="small")
+    return ax
+
+
+def _floor(found: Found, ax: Axes) -> None:
+    """The bound of a search as a line: nothing lies below it, or left of it."""
+    look: dict[str, Any] = {"color": COLOURS[0], "ls": "--", "label": "bound"}
+    if found.objective == "energy":
+        ax.axhline(found.bound, **look)
+    elif found.objective == "cycles":
+        ax.axvline(found.bound, **look)
+    elif found.bound:
+        low, high = found.report.cycles / 10, found.report.cycles * 10
+        steps = [low * (high / low) ** (at / 20) for at in range(21)]
+        ax.plot(steps, [found.bound / cycles for cycles in steps], **look)
+
+
+def pareto(found: Found, ax: Axes | None = None) -> Axes:
+    """Mappings that no other beats in both energy and cycles, from a search for "pareto".
+
+    >>> from accelsim import catalog, conv
+    >>> from accelsim.mapper import search, space
+    >>> layer = conv("c", M=4, C=3, P=4, R=2)
+    >>> ax = pareto(search(space(layer, catalog.one_pe(), "DRAM: ? | spad: ?"), "pareto"))
+    >>> ax.get_title()
+    'c on one_pe: 3 mappings that no other beats'
+    """
+    ax = _axes(ax)
+    points = sorted(found.front, key=lambda point: point.cycles)
+    ax.step([p.cycles for p in points], [p.energy for p in points], "o-", where="post", color=INK)
+    many = f"{len(points)} mapping{'s' if len(points) != 1 else ''} that no other beats"
+    ax.set(xlabel="cycles", ylabel=f"energy ({found.report.arch.unit})")
+    ax.set_title(f"{found.report.layer.name} on {found.report.arch.name}: {many}")
     return ax
 
 

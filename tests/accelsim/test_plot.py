@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.testing.compare import compare_images
 
 from accelsim import Arch, Level, catalog, conv, evaluate, nest, plot
+from accelsim.mapper import Found, search, space
 from accelsim.platforms import platform, roofline
 from accelsim.plot import PlotError
 from accelsim.report import Report
@@ -39,7 +40,21 @@ def roof() -> Axes:
     return plot.roofline(tpu, bounds, [bound.attainable / 3 for bound in bounds])
 
 
+def hunted() -> Found:
+    levels = (
+        Level("DRAM", read=200, write=200, bandwidth=1),
+        Level("GLB", 64, 6, 6, fanout=(2, 2)),
+        Level("spad", 12, 1, 1),
+    )
+    where = space(conv("c", M=4, C=4, P=4, R=3), Arch("toy", levels, 1), "DRAM: ? | GLB: ? ?@x ?@y | spad: ?")
+    return search(where)
+
+
 PLOTS: dict[str, Callable[[], Axes]] = {
+    "mapspace": lambda: plot.mapspace(hunted(), 500),
+    "pareto": lambda: plot.pareto(
+        search(space(conv("c", M=4, C=3, P=4, R=2), catalog.one_pe(), "DRAM: ? | spad: ?"), "pareto")
+    ),
     "energy_by_level": lambda: plot.energy(*reports()),
     "energy_by_tensor": lambda: plot.energy(*reports(), by="tensor", names=("first", "third")),
     "roofline": roof,
