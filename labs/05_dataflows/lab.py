@@ -17,7 +17,7 @@
 # stays in its PE**, and so what has to move: the weights, the inputs or the sums. In this lab you write schedules. You
 # say what each PE does in each cycle, a machine runs it, and you watch.
 #
-# About 120 minutes. You need Python loops and lists, and [chapter 6 of the book](/static/html/06_dataflows.html) beside you.
+# About 130 minutes. You need Python loops and lists, and [chapter 6 of the book](/static/html/06_dataflows.html) beside you.
 #
 # **The layer.** `M` filters of `C` words meet `P` pixels of `C` words: `ofmap[m p] += filter[m c] * ifmap[c p]`. It is a
 # 1x1 convolution, or a fully connected layer with a batch of `P`. The sum over `c` makes one output.
