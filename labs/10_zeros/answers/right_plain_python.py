@@ -84,7 +84,11 @@ def sizes(rows, columns, nonzeros, pairs, width, run_bits):
             bits += 1
         return bits
 
-    found = [("dense", rows * columns * width), ("bitmask", rows * columns + nonzeros * width), ("RLC", pairs * (run_bits + width))]
+    found = [
+        ("dense", rows * columns * width),
+        ("bitmask", rows * columns + nonzeros * width),
+        ("RLC", pairs * (run_bits + width)),
+    ]
     found.append(("CSR", (rows + 1) * field(rows * columns + 1) + nonzeros * (field(columns) + width)))
     smallest = sorted(found, key=lambda pair: pair[1])[0]
     return dict(found, best=smallest[0])
