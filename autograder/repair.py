@@ -231,12 +231,28 @@ def _find(bench: _Bench) -> None:
     for place in bench.free():  # a blank copy without its mark would undo the answer above it
         stub = next((k for k in bench.known if k.answer and k.defines and k.same(bench.cells[place])), None)
         bench.cells[place] = replace(bench.cells[place], grade_id=stub.name if stub else bench.cells[place].grade_id)
+    for known, place in _asleep(bench):
+        bench.cells[place] = replace(bench.cells[place], grade_id=known.name)
+        found.append(known)
+        guessed = True
     if found:
         names = _listed([known.name for known in sorted(found, key=bench.known.index)])
         said = f"{len(found)} cells had lost the marks that tell which is which ({names}); their text showed it."
         if len(found) == 1:
             said = f"The cell {names} had lost the mark that tells which one it is; its text showed it."
         bench.say("unmarked", said, guessed)
+
+
+def _asleep(bench: _Bench) -> list[tuple[Known, int]]:
+    """Answers in cells that are no longer code, while the marked cell is as released."""
+    return [
+        (known, place)
+        for known in bench.known
+        if known.answer and known.kind == "code" and known.defines
+        if bench.at(known) and all(known.same(bench.cells[n]) for n in bench.at(known))
+        for place in bench.free()
+        if bench.cells[place].kind != "code" and known.defines <= defined(bench.cells[place].source)
+    ]
 
 
 def _matches(bench: _Bench, sign: Callable[[_Bench, Known, int], float]) -> Iterator[tuple[Known, int]]:

@@ -9,7 +9,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from autograder.errors import AutograderError
@@ -643,6 +643,7 @@ def happen(body, accident, first, second):
         cell["source"] = "".join(cell["source"]) + "\n# mine"
 
 
+@example([("retype", 54, 1), ("strip all", 0, 0), ("blank copy", 0, 0)])
 @given(accidents())
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_after_any_accidents_only_what_is_gone_is_lost(tiny, release, right_work, accidents):

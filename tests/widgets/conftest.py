@@ -8,7 +8,7 @@ PAGE = """<!doctype html><html lang="en"{theme}><head><meta charset="utf-8"><tit
 <meta name="viewport" content="width=device-width"></head><body><main><h1>Chapter</h1>{views}</main></body></html>"""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
     with chromium() as opened:
         yield opened

@@ -55,7 +55,9 @@ LOOK = """
 import builtins, os, sys, numpy
 found = [f"{p}/{n}" for p in (".", "/tmp", "/dev/shm") if os.access(p, os.R_OK) for n in os.listdir(p)]
 own = {"line.csv", "public_checks.json", "student.txt", "LICENSE", "LICENSE-PROSE"}
+project = os.path.dirname(os.path.dirname(sys.modules["autograder"].__file__)) + "/"
 found = [path for path in found if os.path.basename(path) not in own and not SHARED_TMP]
+found = [path for path in found if not project.startswith(path + "/")]  # a project below /tmp is seen, and closed
 found += [str(where) for where in (builtins, os, sys, numpy) if hasattr(where, "NEXT")]
 found += [name for name in (*os.environ, *sys.modules) if name == "NEXT"]
 if found: print("NEXT-SEES", found)
