@@ -1,7 +1,10 @@
-// The theme makes a table that is too wide for the page scroll, and lets the keyboard reach it only if it was so at first:
-// one in a fold becomes so when the fold is opened.
-document.addEventListener("toggle", (event) => {
-  event.target.querySelectorAll?.(".pst-scrollable-table-container").forEach((frame) => {
+// A table too wide for the page scrolls; the keyboard must reach it. The theme looks once, early; a table may become
+// too wide later: when a fold is opened, a font arrives or the window changes.
+function reachTables() {
+  document.querySelectorAll(".pst-scrollable-table-container").forEach((frame) => {
     if (frame.scrollWidth > frame.clientWidth) frame.tabIndex = 0;
   });
-}, true);
+}
+addEventListener("load", () => setTimeout(reachTables));
+addEventListener("resize", () => setTimeout(reachTables, 500));
+document.addEventListener("toggle", reachTables, true);
