@@ -28,7 +28,8 @@ CHAPTER = "02_tensor_computations"
 LABS = {path.parent.name for path in BOOK.parent.glob("labs/*/lab.py")}
 TOY = conv("toy", M=2, C=2, P=2, Q=3, R=2, S=2)
 # A moment after the window has changed, the theme lets code that now has to be scrolled be reached by keyboard.
-REACHABLE = "![...document.querySelectorAll('pre')].some(c => c.scrollWidth > c.clientWidth && c.tabIndex < 0)"
+SCROLL = "[...document.querySelectorAll('pre, .pst-scrollable-table-container')]"
+REACHABLE = f"!{SCROLL}.some(c => c.scrollWidth > c.clientWidth && c.tabIndex < 0)"
 IN_JUPYTERLAB = "../../lab/tree/"  # beside `/static/html/`, where `make start` serves the book
 LAB_SECTIONS = "shapes stride-padding groups fc counting params-footprints attention".split()
 

@@ -86,7 +86,7 @@ def mutants(item: str, source: str) -> Iterator[Mutant]:
     """Every mutant of one solution, each once.
 
     >>> [m.change for m in mutants("f", "def f(n):\\n    return n + 1")]
-    ['n + 1 -> n - 1', 'n + 1 -> n + 2', 'n + 1 -> n + 0', 'return n + 1 -> pass']
+    ['return n + 1 -> pass', 'return n + 1 -> return n - 1', 'return n + 1 -> return n + 2', 'return n + 1 -> return n + 0']
     """
     seen = {ast.unparse(ast.parse(source))}
     for number in range(10_000):
