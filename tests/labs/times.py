@@ -61,8 +61,8 @@ class Times:
     def __str__(self) -> str:
         name = max(self.checks, key=lambda check: self.checks[check])
         return (
-            f"shown {self.shown:5.1f} s, first check {self.first_check:5.1f} s, slowest check {self.checks[name]:4.1f} s "
-            f"({name}), load {self.load:.1f}"
+            f"shown {self.shown:5.1f} s, first check {self.first_check:5.1f} s, "
+            f"slowest check {self.checks[name]:4.1f} s ({name}), load {self.load:.1f}"
         )
 
 
@@ -103,7 +103,7 @@ def span(cell: Mapping[str, Any]) -> tuple[float, float]:
 def in_jupyterlab(folder: Path) -> Iterator[str]:
     """A JupyterLab with the labs of `folder`; the address of a notebook, its path left open."""
     config = folder.parent / ".jupyter-home" / "config"
-    config.mkdir(parents=True)
+    config.mkdir(parents=True, exist_ok=True)
     (config / "jupyter_lab_config.json").write_text(EXPOSE)
     with jupyterlab(folder.parent) as url:
         yield f"{url}/lab/tree/labs/{{}}?reset"  # without the notebooks that were open before
