@@ -314,6 +314,7 @@ def dataflows() -> Table:
         "Narrowly: for output stationary the buffer keeps filters and the windows at work only, and neighbours share",
         "no pixels, as that model has it.",
         f"Theirs: ISCA 2016, abstract: {least} to {most} on CONV, at least {fully} on FC, for all dataflows together.",
+        "Judged to one decimal, as those are printed.",
     ))  # fmt: skip
 
 
