@@ -343,17 +343,19 @@ class _Inner:
         return _Inner(self.keeps, self.time[:, chosen], self.space[:, chosen], self.tile[:, chosen])
 
 
+COARSE = 64  # prices told apart when tiles are bounded with all that may stand around them
+
+
 class _Tilings:
     """Branch and bound over the tiles of a space for one choice of what is kept."""
 
     def __init__(self, where: MapSpace, keeps: Keeps, lattice: Lattice, counts: Counter[str]) -> None:
         self.space, self.lattice, self.counts, self.keeps = where, lattice, counts, keeps
-        self.bound = Bound(where.layer, where.arch, keeps)
+        self.bound = Bound(where.layer, where.arch, keeps, lattice)
         self.orders = Orders(where.layer, where.arch, keeps)
         self.depth, self.count = where.depth, lattice.points.shape[1]
         levels = where.arch.levels
         self.array = min((at for at, level in enumerate(levels) if level.copies > 1), default=self.depth - 1)
-        self.sizes = lattice.points[:, -1:]
         self.room = [self.bound.capacity(at, lattice.points) for at in range(self.depth)]
         self.steps = [np.flatnonzero(self._allowed(at, 0)) for at in range(self.depth)]
         self.known: dict[bytes, NDArray[np.int8]] = {}
@@ -369,12 +371,18 @@ class _Tilings:
         rows = len(self.bound.prices)
         alone, self.alone = [np.zeros((rows, self.count))], [np.zeros((rows, self.count))]
         for level in range(1, self.array + 1):
-            extent, time = self.lattice.points, self.sizes / self.lattice.points
-            here = self.bound.boundary(level, Place(extent, [None] * self.depth, time, time > 1))
+            here = self.bound.boundary(level, self._above(level))
             here[:, ~self.room[level]] = np.inf
             self.alone.append(here)
-            alone.append(self.lattice.least(here + alone[-1]))
+            self.above = here + alone[-1]
+            alone.append(self.lattice.least(self.above))
         return alone
+
+    def _above(self, level: int) -> Place:
+        """Each point as the tile of a level that no array stands above; the loops of the outermost level are known."""
+        tile = np.arange(self.count)
+        time, space = tile[::-1].copy(), np.zeros((self.depth, self.count), dtype=np.int64)
+        return Place(tile, space, time, time[None], tile[None]) if level == 1 else Place(tile, space, time)
 
     def inner(self) -> _Inner:
         """All tilings below the outermost array, with what they and the rest at least cost."""
@@ -430,35 +438,57 @@ class _Tilings:
         return _pack(wanted, self.space.arch.levels[level].fanout, x, y)
 
     def _place(self, found: _Inner, child: int, exact: bool) -> Place:
-        points, levels = self.lattice.points, self.space.arch.levels
-        spread = [points[:, found.space[at]] if levels[at].copies > 1 else None for at in range(self.depth)]
-        below = found.tile[child] + found.time[child]
-        copies = points[:, found.space[:child].sum(axis=0)]
-        time = self.sizes / (points[:, below] * copies)
-        inner = time > 1
-        if exact:
-            inner, open_ = np.zeros_like(inner), np.ones(inner.shape[1], dtype=bool)
-            back = np.zeros_like(time)
-            for level in range(child - 1, -1, -1):
-                bound = points[:, found.time[level]]
-                back = np.where(back > 0, back, (bound - 1) * points[:, found.tile[level]])
-                here = (bound > 1) & open_
-                inner |= here
-                open_ &= ~here.any(axis=0)
-        loops = tuple(points[:, found.time[level]] for level in range(child)) if exact else ()
-        return Place(points[:, below], spread, time, inner, back if exact else None, loops)
+        """How the tiles of a level move; exact: where the loops of all levels above are chosen."""
+        tile = found.tile[child] + found.time[child]
+        time = (self.count - 1) - tile - found.space[:child].sum(axis=0)
+        known = (found.time[:child], found.tile[:child]) if exact else (None, None)
+        return Place(tile, found.space, time, *known)
 
     def _priced(self, found: _Inner) -> _Inner:
         """The least that inner tilings cost, with the least of all that may stand around them."""
-        count = found.time.shape[1]
-        levels = self.space.arch.levels
-        spread = [
-            self.lattice.points[:, found.space[at]] if levels[at].copies > 1 else None for at in range(self.depth)
-        ]
-        found.costs = self.bound.compute(spread, count)
-        for child in range(self.array + 1, self.depth):
+        found.costs = self.bound.compute(found.space)
+        for child in range(self.array + 2, self.depth):
             found.costs += self.bound.boundary(child, self._place(found, child, exact=False))
-        return self._valued(found, found.costs + self.outer[self.array][:, found.tile[self.array]])
+        return self._valued(found, self._joined(found))
+
+    def _joined(self, found: _Inner) -> Numbers:
+        """The least that inner tilings cost with all around them, by what the innermost loop above them leaves alone.
+
+        A tensor left alone comes anew with each step further out that does not index it, unless no loop of the
+        outermost array's level indexes it: large tiles there make up for that, but have to be filled.
+        """
+        tile, child = found.tile[self.array], self.array + 1
+        around = self.outer[self.array][:, tile]
+        if child == self.depth:
+            return np.asarray(found.costs + around)
+        place = self._place(found, child, exact=False)
+        found.costs = found.costs + self.bound.ramp(child, place)
+        alone, joint = np.full_like(found.costs, np.inf), np.full_like(found.costs, np.inf)
+        known = {"": around}
+        for possible, still, total in self.bound.roles(child, place):
+            name = next((name for name in still if self.array and not self.bound.slides[name]), "")
+            if name not in known:
+                known[name] = self._around(place, tile, name)
+            np.minimum(alone, total, out=alone, where=possible)
+            np.minimum(joint, total + known[name], out=joint, where=possible)
+        joint += found.costs
+        found.costs += alone
+        return joint
+
+    def _around(self, place: Place, tile: Rows, name: str) -> Numbers:
+        """What must be added where a tensor is left alone: for the levels above, and for its coming anew."""
+        tensor, others = self.space.layer.tensor(name), self.bound.others[name]
+        more = self.bound.again(tensor, self.array + 1, place)
+        price, group = np.unique(more[0], return_inverse=True)
+        coarse = max(1, min(COARSE, 2**21 // self.count))
+        group = group * coarse // max(len(price), coarse)
+        prices = np.full((len(more), int(group.max(initial=0)) + 1), np.inf)
+        for row, each in zip(prices, more, strict=True):
+            np.minimum.at(row, group, each)
+        again = self.bound.product(others)[::-1] - 1
+        tables = self.lattice.least(self.above[:, None] + prices[:, :, None] * again)
+        kept = self.lattice.least(self.above, others)[:, tile]
+        return np.array([np.minimum(table[group, tile], row) for table, row in zip(tables, kept, strict=True)])
 
     def _valued(self, found: _Inner, costs: Numbers) -> _Inner:
         steps = self.space.layer.macs / self.lattice.points[:, found.space.sum(axis=0)].prod(axis=0)
@@ -487,10 +517,8 @@ class _Tilings:
         found = found.at(np.isin(found.time[0], self.steps[0]) & self.room[0][-1])
         if not len(found.energy):
             return found
-        spread = [self.lattice.points[:, found.space[at]] for at in range(self.depth)]
-        used = [s if self.space.arch.levels[at].copies > 1 else None for at, s in enumerate(spread)]
-        costs = self.bound.compute(used, len(found.energy))
-        for child in range(1, self.depth):
+        costs = self.bound.compute(found.space) + (self.alone[1][:, found.tile[0]] if self.array else 0.0)
+        for child in range(2 if self.array else 1, self.depth):
             costs += self.bound.boundary(child, self._place(found, child, exact=True))
         self._valued(found, costs)
         kept = ~hopeless(found.energy, found.cycles)

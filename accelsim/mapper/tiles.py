@@ -30,10 +30,12 @@ RAMP = 1  # the costs of a tiling are rows of numbers: energy, the wait for firs
 class Lattice:
     """The points between 1 and a layer's sizes. Multiplying two points adds their numbers, and their keys.
 
-    points: extents, of shape (dimensions, points). keys: exponents of the primes, in fields with a spare bit each.
+    axes: the dimension of each. points: extents, of shape (dimensions, points). keys: exponents of the primes, in
+    fields with a spare bit each.
     """
 
     shape: tuple[int, ...]
+    axes: tuple[int, ...]
     points: Numbers
     keys: Rows
     spare: int
@@ -53,18 +55,20 @@ class Lattice:
             keys += row << shift if shift < 62 - width else 0
             spare |= 1 << (shift + width)
             shift += width + 1
-        return Lattice(shape, points, keys, spare, shift > 62)
+        return Lattice(shape, tuple(at for at, _, _ in primes), points, keys, spare, shift > 62)
 
     def fits(self, a: Rows, b: Rows) -> Flags:
         """Whether the product of the points `a` and `b` is a point, for keys of any shapes that broadcast."""
         return np.asarray(((int(self.keys[-1]) | self.spare) - a - b) & self.spare == self.spare)
 
-    def least(self, values: Numbers) -> Numbers:
-        """For each point the least value of any of its multiples. values: of shape (..., points)."""
-        found = values.reshape(*values.shape[:-1], *self.shape)
-        for axis in range(values.ndim - 1, found.ndim):
-            found = np.flip(np.minimum.accumulate(np.flip(found, axis), axis=axis), axis)
-        return found.reshape(values.shape)
+    def least(self, values: Numbers, dims: Sequence[int] | None = None) -> Numbers:
+        """For each point the least value of any of its multiples, in some dimensions. values: (..., points)."""
+        found = np.moveaxis(values, -1, 0).reshape(*self.shape, -1).copy()
+        for axis, (at, size) in enumerate(zip(self.axes, self.shape, strict=True)):
+            for number in reversed(range(size - 1)) if dims is None or at in dims else ():
+                here, next_ = (found[(slice(None),) * axis + (n,)] for n in (number, number + 1))
+                np.minimum(here, next_, out=here)
+        return np.moveaxis(found.reshape(values.shape[-1], *values.shape[:-1]), 0, -1)
 
 
 def _powers(size: int) -> list[tuple[int, int]]:
@@ -81,37 +85,41 @@ def _powers(size: int) -> list[tuple[int, int]]:
 
 @dataclass(frozen=True)
 class Place:
-    """How tiles of one level move: their extents, the copies that each level's array makes, and the steps over time.
+    """How the tiles of one level move, as numbers of lattice points: to multiply points, add their numbers.
 
-    Arrays of shape (dimensions, tilings). inner: dimensions whose loop may be the innermost of those over time.
-    returns: how far the innermost loop over each dimension goes back when it starts anew, 0 if there is none; None
-    where the loops are not known yet. loops: the steps over time of each level above, where they are known.
+    tile: the tiles, one for each tiling. space: the copies that each level's array makes, of shape (levels, tilings).
+    time: the steps over time of all levels above. Where these are known one by one: loops, the steps of each level
+    above, and below, the tiles inside each level's loops.
     """
 
-    extent: Numbers
-    space: Sequence[Numbers | None]
-    time: Numbers
-    inner: Flags
-    returns: Numbers | None = None
-    loops: tuple[Numbers, ...] = ()
+    tile: Rows
+    space: Rows
+    time: Rows
+    loops: Rows | None = None
+    below: Rows | None = None
 
 
 class Bound:
     """Lower bounds on what tilings cost, whatever the order of their loops; where factors divide.
 
-    For each level that fills tiles, some loop over time is the innermost of those above. Tensors that it indexes (by
-    an axis of its own) move completely at every step; of the others, each word moves once in each copy that holds it.
+    For each level that fills tiles, some loop over time is the innermost of those above. A tensor that it indexes
+    moves at every step: completely where the loop has an axis to itself, or slides so far that nothing stays when it
+    goes back; else each word once at least. A tensor that it does not index may stay while the loops of its level run
+    that do not index it, but not while those further out do, once one that does has stood between.
     The least of this over all loops that might be the innermost is the bound.
     """
 
-    def __init__(self, layer: Layer, arch: Arch, keeps: Keeps) -> None:
-        self.layer, self.arch, self.keeps = layer, arch, keeps
+    def __init__(self, layer: Layer, arch: Arch, keeps: Keeps, lattice: Lattice) -> None:
+        self.layer, self.arch, self.keeps, self.lattice = layer, arch, keeps, lattice
         self.dims = list(layer.dims)
         self.depth = len(arch.levels)
         self.chains = {t.name: [at for at, kept in enumerate(keeps) if t.name in kept] for t in layer.tensors}
         self.prices = list(_prices(arch))
         self.multicast = frozenset(at for at, level in enumerate(arch.levels) if level.multicast)
         self.reduction = frozenset(at for at, level in enumerate(arch.levels) if level.reduction)
+        self.spread = [at for at, level in enumerate(arch.levels) if level.copies > 1]
+        self.tables: dict[tuple[int, ...], Numbers] = {}
+        self.sizes: dict[Rank, Numbers] = {}
 
     @cached_property
     def hard(self) -> dict[str, list[int]]:
@@ -123,58 +131,44 @@ class Bound:
         """For each tensor the axes on which windows slide."""
         return {t.name: slid_ranks(self.layer, t) for t in self.layer.tensors}
 
-    def irrelevant(self, tensor: Tensor) -> list[int]:
-        """Dimensions that do not index a tensor."""
-        return [at for at, dim in enumerate(self.dims) if dim not in tensor.dims]
+    @cached_property
+    def others(self) -> dict[str, list[int]]:
+        """For each tensor the dimensions that do not index it."""
+        return {t.name: [at for at, dim in enumerate(self.dims) if dim not in t.dims] for t in self.layer.tensors}
 
-    def moved(self, tensor: Tensor, child: int, place: Place, union: frozenset[int], closed: bool) -> Numbers:
-        """Points that enter the tiles of a level: exact where `closed` and no windows overlap between copies apart."""
-        apart = [at for at in range(child) if at not in union]
-        others = self.irrelevant(tensor)
-        total = np.full(place.extent.shape[1], float(self.full(tensor)))
-        total *= self.copies(place, others, apart)
-        outside = place.time if closed else self.outside(tensor, place)
-        total *= outside[others].prod(axis=0)
-        shared = [at for at in range(child) if at in union]
-        slides = self.slides[tensor.name]
-        parts = {
-            (rank, c): self.slid(rank, place, shared, apart, place.time if c else outside, child)
-            for rank in slides
-            for c in {True, closed}
-        }
-        best = total * math.prod((parts[rank, closed] for rank in slides), start=np.ones(len(total)))
-        if closed or len(slides) < 2 or place.returns is None:
-            return best
-        return np.maximum(best, total * self._one_slides(slides, place, shared, parts))
+    @cached_property
+    def busy(self) -> Rows:
+        """For each point the dimensions that it loops over, as bits."""
+        return np.asarray(((self.lattice.points > 1) << np.arange(len(self.dims))[:, None]).sum(axis=0))
 
-    def outside(self, tensor: Tensor, place: Place) -> Numbers:
-        """Steps over each dimension in levels outside one that certainly replaces the whole tile."""
-        found = np.ones_like(place.time)
-        closed = np.zeros(found.shape[1], dtype=bool)
-        for steps in reversed(place.loops):
-            found = np.where(closed, found * steps, found)
-            closed |= (steps[self.hard[tensor.name]] > 1).any(axis=0)
-        return found
+    def product(self, dims: Sequence[int]) -> Numbers:
+        """For each point the product of its extents in some dimensions."""
+        key = tuple(dims)
+        if key not in self.tables:
+            self.tables[key] = self.lattice.points[list(key)].prod(axis=0)
+        return self.tables[key]
 
-    def _one_slides(
-        self, slides: list[Rank], place: Place, shared: list[int], parts: dict[tuple[Rank, bool], Numbers]
-    ) -> Numbers:
-        """The least that enters if windows slide on several axes.
+    def boxes(self, rank: Rank) -> Numbers:
+        """For each point how many words of an axis a window of its extents touches."""
+        if rank not in self.sizes:
+            self.sizes[rank] = _boxes(rank, [self.lattice.points[self.dims.index(dim)] for dim, _ in rank.terms])
+        return self.sizes[rank]
 
-        All but the one of the innermost such loop find that it has gone back when they step. Where it goes back by a
-        window or more nothing stays, so the others move completely at every step.
+    def copies(self, place: Place, levels: Iterable[int]) -> Rows:
+        """The copies that the arrays of some levels make together."""
+        return np.asarray(sum((place.space[at] for at in levels if at in self.spread), np.zeros_like(place.tile)))
+
+    def outside(self, place: Place, closing: int) -> tuple[Rows, Rows]:
+        """Steps of the levels outside the innermost one that loops over a dimension of `closing`, which are bits.
+
+        Beside them that level, or -1 where there is none; where the loops of each level are not known, no steps.
         """
-        found = np.full(place.extent.shape[1], np.inf)
-        everywhere = math.prod((parts[rank, False] for rank in slides), start=np.ones(len(found)))
-        for rank in slides:
-            dims = [(self.dims.index(dim), c) for dim, c in rank.terms]
-            span = 1 + sum(c * (place.extent[d] * self.copies(place, [d], shared) - 1) for d, c in dims)
-            assert place.returns is not None
-            backs = np.min([np.where(place.returns[d] > 0, c * place.returns[d], np.inf) for d, c in dims], axis=0)
-            moving = np.isfinite(backs)
-            others = math.prod((parts[r, True] for r in slides if r != rank), start=parts[rank, False])
-            found = np.where(moving, np.minimum(found, np.where(backs >= span, others, everywhere)), found)
-        return np.where(np.isfinite(found), found, everywhere)
+        found, level = np.zeros_like(place.tile), np.full_like(place.tile, -1)
+        for at in reversed(range(0 if place.loops is None else len(place.loops))):
+            assert place.loops is not None
+            found += np.where(level >= 0, place.loops[at], 0)
+            level = np.where((level < 0) & (self.busy[place.loops[at]] & closing != 0), at, level)
+        return found, level
 
     def full(self, tensor: Tensor) -> int:
         """Words on the axes of a tensor on which nothing slides."""
@@ -184,30 +178,90 @@ class Bound:
         """Points that the layer touches on an axis."""
         return box_size(tuple((c, self.layer.dims[dim]) for dim, c in rank.terms))
 
-    def copies(self, place: Place, dims: Sequence[int], levels: Iterable[int]) -> Numbers:
-        """Copies that the arrays of some levels make, over some dimensions."""
-        total = np.ones(place.extent.shape[1])
-        for at in levels:
-            if (space := place.space[at]) is not None:
-                total = total * space[dims].prod(axis=0)
-        return total
+    def moved(self, tensor: Tensor, child: int, place: Place, union: frozenset[int]) -> Moved:
+        """The least points that enter the tiles of a level, by the dimension of the innermost loop over time."""
+        hard, irrelevant = self.hard[tensor.name], self.product(self.others[tensor.name])
+        apart = self.copies(place, [at for at in range(child) if at not in union])
+        base = self.full(tensor) * irrelevant[apart]
+        sure, _ = self.outside(place, _bits(hard))
+        every = irrelevant[place.time]
+        if not self.slides[tensor.name]:
+            return Moved(base * irrelevant[sure], dict.fromkeys(hard, base * every))
+        return self._sliding(tensor, child, place, union, base, sure)
 
-    def slid(
-        self, rank: Rank, place: Place, union: list[int], apart: list[int], outside: Numbers, child: int
-    ) -> Numbers:
+    def _sliding(
+        self, tensor: Tensor, child: int, place: Place, union: frozenset[int], base: Numbers, sure: Rows
+    ) -> Moved:
+        slides, hard = self.slides[tensor.name], self.hard[tensor.name]
+        soft = sorted({self.dims.index(dim) for rank in slides for dim, _ in rank.terms})
+        irrelevant = self.product(self.others[tensor.name])
+        every = irrelevant[place.time]
+        some = {rank: self.slid(rank, child, place, union, sure) for rank in slides}
+        each = {rank: self.slid(rank, child, place, union, place.time) for rank in slides}
+        closed = base * math.prod(each.values())
+        loose = base * irrelevant[sure] * math.prod(some.values())
+        by = dict.fromkeys(hard, closed * every)
+        if place.loops is None:
+            return Moved(loose, by | dict.fromkeys(soft, loose))
+        out, level = self.outside(place, _bits([*hard, *soft]))
+        here = np.where(level >= 0, self.busy[np.take_along_axis(place.loops, np.maximum(level, 0)[None], 0)[0]], 0)
+        beyond = irrelevant[out]
+        least = np.where(here & _bits(hard) != 0, closed * beyond, np.inf)
+        for rank in slides:
+            apart = base * math.prod(each[other] for other in slides if other != rank)
+            for at, words in self._passes(rank, child, place, union, level, some[rank]):
+                by[at] = np.maximum(by.get(at, loose), apart * words * every)
+                mine = np.maximum(loose, apart * words * beyond)
+                least = np.where(here & (1 << at) != 0, np.minimum(least, mine), least)
+        return Moved(np.where(np.isfinite(least), np.maximum(least, loose), loose), by)
+
+    def _passes(
+        self, rank: Rank, child: int, place: Place, union: frozenset[int], level: Rows, once: Numbers
+    ) -> Iterable[tuple[int, Numbers]]:
+        """For each dimension of a sliding axis: points of it that enter each time its loop at a level runs, at least.
+
+        All loops not over this axis stand outside. When one of them steps, the window goes back as far as the loop
+        went, and brings in what that uncovers; where nothing is left, each point of the axis comes in once more.
+        """
+        assert place.loops is not None
+        assert place.below is not None
+        dims = [(self.dims.index(dim), c) for dim, c in rank.terms]
+        points, at = self.lattice.points, np.maximum(level, 0)[None]
+        loop, below = (np.take_along_axis(some, at, 0)[0] for some in (place.loops, place.below))
+        tile = place.tile + self.copies(place, union & frozenset(range(child)))
+        side_by_side = not any(at < child - 1 for at in self.spread)
+        box = self.boxes(rank)[tile] if side_by_side else _sumset([points[dim][tile] for dim, _ in dims])
+        copies = self.product([dim for dim, _ in dims])[
+            self.copies(place, [at for at in range(child) if at not in union])
+        ]
+        span = np.ones(len(place.tile))
+        for dim, c in dims:
+            span += c * (points[dim][place.tile] - 1)
+            for level_at in self.spread:
+                if level_at in union and level_at < child:
+                    across = place.space[level_at]
+                    span += c * (points[dim][across] - 1) * points[dim][place.below[level_at] - across]
+        for dim, c in dims:
+            step, steps = c * points[dim][below], points[dim][loop] - 1
+            fresh = steps * _uncovered(box, span, step) + _uncovered(box, span, steps * step)
+            yield dim, np.where(steps * step >= span, np.maximum(once, fresh * copies), fresh * copies)
+
+    def slid(self, rank: Rank, child: int, place: Place, union: frozenset[int], outside: Rows) -> Numbers:
         """Points of windows on one axis that enter, over all steps and all copies that do not share.
 
         At the steps `outside` a whole window enters; over the others each point once.
         """
         dims = [self.dims.index(dim) for dim, _ in rank.terms]
-        tiles = [place.extent[dim] * self.copies(place, [dim], union) for dim in dims]
-        side_by_side = all(place.space[at] is None for at in range(child - 1))
-        alone = self.copies(place, dims, apart)
-        box = _boxes(rank, tiles) if side_by_side else _sumset(tiles)
-        whole_windows = alone * outside[dims].prod(axis=0)
-        visited = [tile * place.time[dim] / outside[dim] for tile, dim in zip(tiles, dims, strict=True)]
-        whole = [(self.copies(place, [dim], apart) == 1) & (outside[dim] == 1) for dim in dims]
-        return np.maximum(np.maximum(box, self._visited(rank, visited, whole)) * whole_windows, float(self.words(rank)))
+        points = self.lattice.points
+        apart = self.copies(place, [at for at in range(child) if at not in union])
+        tile = place.tile + self.copies(place, union & frozenset(range(child)))
+        side_by_side = not any(at < child - 1 for at in self.spread)
+        box = self.boxes(rank)[tile] if side_by_side else _sumset([points[dim][tile] for dim in dims])
+        if outside is not place.time:
+            visited = [points[dim][tile + place.time - outside] for dim in dims]
+            whole = [points[dim][apart + outside] == 1 for dim in dims]
+            box = np.maximum(box, self._visited(rank, visited, whole))
+        return np.maximum(box * self.product(dims)[apart + outside], float(self.words(rank)))
 
     @staticmethod
     def _visited(rank: Rank, counts: list[Numbers], whole: list[Flags]) -> Numbers:
@@ -216,82 +270,124 @@ class Bound:
         if len(counts) == 2:
             for here, there in ((0, 1), (1, 0)):
                 (_, coefficient), (_, one) = rank.terms[here], rank.terms[there]
-                run = (counts[here] - 1) * np.minimum(coefficient, counts[there]) + counts[there]
-                sure = (whole[there] | (counts[there] == 1)) & (one == 1)
-                found = np.where(sure, np.maximum(found, run), found)
+                if one == 1:
+                    run = (counts[here] - 1) * np.minimum(coefficient, counts[there]) + counts[there]
+                    found = np.where(whole[there] | (counts[there] == 1), np.maximum(found, run), found)
         return found
 
     def boundary(self, child: int, place: Place) -> Numbers:
         """The least that filling and draining the tiles of a level costs; of shape (costs, tilings)."""
+        least = np.full((len(self.prices), len(place.tile)), np.inf)
+        for possible, _, total in self.roles(child, place):
+            np.minimum(least, total, out=least, where=possible)
+        return least + self.ramp(child, place)
+
+    def roles(self, child: int, place: Place) -> Iterable[tuple[Flags, tuple[str, ...], Numbers]]:
+        """What a boundary costs by the innermost loop: where there is one, the tensors that it leaves alone, costs."""
         mine = [t for t in self.layer.tensors if child in self.chains[t.name]]
-        parts = {(t.name, closed): self._cost(t, child, place, closed) for t in mine for closed in (False, True)}
-        least = np.full((len(self.prices), place.extent.shape[1]), np.inf)
-        roles: dict[tuple[bool, ...], Flags] = {}
+        costs = {t.name: self.costs(t, child, place) for t in mine}
+        inner = self.busy[place.time]
+        if place.loops is not None:
+            inner = np.zeros_like(inner)
+            for loops in place.loops[::-1]:
+                inner = np.where(inner == 0, self.busy[loops], inner)
+        groups: dict[tuple[int | None, ...], int] = {}
         for at in range(len(self.dims)):
-            role = tuple(at in self.hard[t.name] for t in mine)
-            roles[role] = np.asarray(roles.get(role, False) | place.inner[at])
-        still = np.asarray(~place.inner.any(axis=0))
-        roles[(False,) * len(mine)] = np.asarray(roles.get((False,) * len(mine), still) | still)
-        for role, possible in roles.items():
+            key = tuple(_role(costs[t.name], at) for t in mine)
+            groups[key] = groups.get(key, 0) | 1 << at
+        alone = (None,) * len(mine)
+        for key in {**groups, alone: 0}:
+            possible = np.asarray(inner & groups.get(key, 0) != 0)
+            if key == alone:
+                possible |= inner == 0
             if possible.any():
-                total = sum((parts[t.name, c] for t, c in zip(mine, role, strict=True)), np.zeros_like(least))
-                least = np.where(possible, np.minimum(least, total), least)
-        for tensor in mine:
-            if not tensor.output:
-                least[RAMP] += self._first(tensor, child, place)
-        return least
+                chosen = [costs[t.name][at] for t, at in zip(mine, key, strict=True)]
+                still = tuple(t.name for t, at in zip(mine, key, strict=True) if at is None)
+                yield possible, still, sum(chosen, np.zeros((len(self.prices), len(place.tile))))
+
+    def ramp(self, child: int, place: Place) -> Numbers:
+        """Cycles that the first tiles of a level keep the MACs waiting, in their row."""
+        found = np.zeros((len(self.prices), len(place.tile)))
+        for tensor in self.layer.tensors:
+            if child in self.chains[tensor.name] and not tensor.output:
+                found[RAMP] += self._first(tensor, child, place)
+        return found
 
     def _parent(self, tensor: Tensor, child: int) -> int:
         chain = self.chains[tensor.name]
         return chain[chain.index(child) - 1]
 
-    def _cost(self, tensor: Tensor, child: int, place: Place, closed: bool) -> Numbers:
+    def costs(self, tensor: Tensor, child: int, place: Place) -> dict[int | None, Numbers]:
+        """What moving a tensor into a level or out of it costs, by the dimension of the innermost loop.
+
+        None stands for loops that do not index it.
+        """
+        unions = self._unions(tensor, child)
+        known = {union: self.moved(tensor, child, place, union) for union in {*unions.values()}}
+        found: dict[int | None, Numbers] = {}
+        same: dict[tuple[int, ...], Numbers] = {}
+        for at in (None, *next(iter(known.values())).by):
+            words = {name: known[union].of(at) for name, union in unions.items()}
+            key = tuple(map(id, words.values()))
+            if key not in same:
+                same[key] = self._paid(tensor, child, words)
+            found[at] = same[key]
+        return found
+
+    def again(self, tensor: Tensor, child: int, place: Place) -> Numbers:
+        """What each time costs that a tensor comes into a level once more; for one without windows that slide."""
+        unions = self._unions(tensor, child)
+        known = {union: self.moved(tensor, child, place, union).still for union in {*unions.values()}}
+        once, twice = ({name: n * known[union] for name, union in unions.items()} for n in (1, 2))
+        return self._paid(tensor, child, twice) - self._paid(tensor, child, once)
+
+    def _unions(self, tensor: Tensor, child: int) -> dict[str, frozenset[int]]:
+        """For each price the levels whose copies share words."""
         parent = self._parent(tensor, child)
-        width = self.arch.width(tensor.name) / self.arch.word
         shared = self.reduction if tensor.output else self.multicast
         between = frozenset(range(parent, child))
-        spread = [at for at in between if place.space[at] is not None]
-        each = self.moved(tensor, child, place, frozenset(), closed)
-        joint = self.moved(tensor, child, place, shared & between, closed) if spread else each
-        returned = np.zeros_like(each)
-        if tensor.output and all(place.space[at] is None for at in range(parent)):
-            returned = np.maximum(0, self.moved(tensor, child, place, between, closed) - self.full(tensor))
-        found = np.zeros((len(self.prices), len(each)))
-        for row, price in zip(found, self.prices, strict=True):
-            read, write, link = price
+        links = [at for at in between if any(link[at] for _, _, link in self.prices)]
+        unions = {"each": frozenset[int](), "joint": shared & between if between & {*self.spread} else frozenset()}
+        unions |= {"every": between} if tensor.output and not any(at < parent for at in self.spread) else {}
+        return unions | {f"link{at}": frozenset(below for below in shared if at < below < child) for at in links}
+
+    def _paid(self, tensor: Tensor, child: int, words: dict[str, Numbers]) -> Numbers:
+        parent, width = self._parent(tensor, child), self.arch.width(tensor.name) / self.arch.word
+        returned = np.maximum(0, words["every"] - self.full(tensor)) if "every" in words else 0.0 * words["each"]
+        found = np.zeros((len(self.prices), len(returned)))
+        for row, (read, write, link) in zip(found, self.prices, strict=True):
             if tensor.output:
-                row += joint * (read[parent] + write[parent]) + returned * (read[child] + write[child])
+                pairs = [(words["joint"], read[parent] + write[parent]), (returned, read[child] + write[child])]
             else:
-                row += each * write[child] + joint * read[parent]
-            for level in between:
-                if link[level]:
-                    below = frozenset(at for at in shared if level < at < child)
-                    row += link[level] * (self.moved(tensor, child, place, below, closed) + returned)
-        return found * width
+                pairs = [(words["each"], write[child]), (words["joint"], read[parent])]
+            pairs += [(words[f"link{at}"] + returned, link[at]) for at in range(parent, child) if link[at]]
+            for number, price in pairs:
+                if price:
+                    row += number * (price * width)
+        return found
 
     def _first(self, tensor: Tensor, child: int, place: Place) -> Numbers:
-        """Cycles that the first tiles of a level keep the MACs waiting."""
         parent = self._parent(tensor, child)
         level = self.arch.levels[parent]
         rate = min([r for r in (level.bandwidth, level.read_bandwidth) if r is not None], default=math.inf)
         if not level.overlap or rate == math.inf:
-            return np.zeros(place.extent.shape[1])
+            return np.zeros(len(place.tile))
         union = [at for at in range(parent, child) if at in self.multicast]
-        apart = [at for at in range(child) if at not in union]
-        total = self.copies(place, range(len(self.dims)), apart)
+        tile = place.tile + self.copies(place, union)
+        apart = self.copies(place, [at for at in range(child) if at not in union])
+        total = self.product(range(len(self.dims)))[apart]
+        near = not any(at < child - 1 for at in self.spread)
         for rank in tensor.ranks:
             dims = [self.dims.index(dim) for dim, _ in rank.terms]
-            tiles = [place.extent[dim] * self.copies(place, [dim], union) for dim in dims]
-            near = all(place.space[at] is None for at in range(child - 1))
-            total = total * (_boxes(rank, tiles) if near else _sumset(tiles))
+            total = total * (self.boxes(rank)[tile] if near else _sumset([self.lattice.points[d][tile] for d in dims]))
         width = self.arch.width(tensor.name) / self.arch.word
         return np.asarray(total * width / (rate * self.arch.instances[level.name]))
 
-    def compute(self, space: Sequence[Numbers | None], count: int) -> Numbers:
+    def compute(self, space: Rows) -> Numbers:
         """What the MACs ask of the levels that they read and write; no order changes it."""
-        ones = np.ones((len(self.dims), count))
-        place = Place(ones, space, ones, ones > 1)
-        found = np.zeros((len(self.prices), count))
+        nothing = np.zeros(space.shape[1], dtype=np.int64)
+        place = Place(nothing, space, nothing)
+        found = np.zeros((len(self.prices), len(nothing)))
         for tensor in self.layer.tensors:
             last = self.chains[tensor.name][-1]
             shared = self.reduction if tensor.output else self.multicast
@@ -311,10 +407,10 @@ class Bound:
 
     def _asked(self, tensor: Tensor, place: Place, union: frozenset[int]) -> Numbers:
         slid = [self.dims.index(dim) for rank in self.slides[tensor.name] for dim, _ in rank.terms]
-        together = self.copies(place, sorted({*self.irrelevant(tensor), *slid}), union)
-        total = self.layer.macs / together
+        copies = self.copies(place, union)
+        total = self.layer.macs / self.product(sorted({*self.others[tensor.name], *slid}))[copies]
         for rank in self.slides[tensor.name]:
-            total = total * _sumset([self.copies(place, [self.dims.index(dim)], union) for dim, _ in rank.terms])
+            total = total * _sumset([self.lattice.points[self.dims.index(dim)][copies] for dim, _ in rank.terms])
         return total
 
     def capacity(self, level: int, extents: Numbers) -> Flags:
@@ -364,6 +460,32 @@ def hard_dims(layer: Layer, tensor: Tensor) -> list[str]:
     """The dimensions of a tensor that have an axis to themselves."""
     slid = slid_ranks(layer, tensor)
     return [dim for rank in tensor.ranks if rank not in slid for dim, _ in rank.terms]
+
+
+@dataclass(frozen=True)
+class Moved:
+    """Words that enter tiles at least, by the dimension of the innermost loop; `still`: it does not index them."""
+
+    still: Numbers
+    by: dict[int, Numbers]
+
+    def of(self, at: int | None) -> Numbers:
+        """Words, where the innermost loop is over a dimension or, for None, over one that does not index them."""
+        return self.still if at is None else self.by[at]
+
+
+def _uncovered(box: Numbers, span: Numbers, shift: Numbers) -> Numbers:
+    """Of `box` points within `span`, at least so many are new after a shift."""
+    return np.clip(box - span + shift, 0, box)
+
+
+def _bits(dims: Iterable[int]) -> int:
+    return sum(1 << at for at in {*dims})
+
+
+def _role(costs: dict[int | None, Numbers], at: int) -> int | None:
+    """The first dimension that, as the innermost loop, costs the same as one; None where it does not index."""
+    return None if at not in costs else next(dim for dim in costs if dim is not None and costs[dim] is costs[at])
 
 
 def _limits(arch: Arch) -> list[tuple[Level, str]]:
