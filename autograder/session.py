@@ -1,9 +1,11 @@
 """One submission, run and questioned: the judge's side of the conversation with a worker.
 
 The judge decides from the lab's own list what to ask; what the notebook says only tells it when. All cells run first.
-Then each item is asked of a copy that was kept where its graded cell stands, and of what the notebook left at its end;
-the better counts. Every case goes once to each, whatever came of it, so a notebook learns nothing from being asked, and
-its outputs were taken before. A cell that ends or hangs the worker is left out and the notebook is run without it.
+Then every item is asked of one copy of what the notebook left at its end. An item that is not all right there is asked
+again of a copy that was kept where its graded cell stands, and the better counts: two complete tries at most. No answer
+is told right or wrong; that an item is asked again tells that it was not, to a process from which nothing is taken but
+answers, for the outputs were taken before. A cell that ends or hangs the worker is left out and the notebook is run
+without it.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -181,17 +183,20 @@ def _converse(session: Session, lab: Lab, worker: Worker, limits: Limits, clock:
     """Run all cells first, then ask: what is asked can show in no output, and no answer is told right or wrong."""
     items = {item.name: item for item in lab.items}
     kept: list[str] = []
+    last = max((number for number, cell in enumerate(session.cells) if cell.kind == "code"), default=0)
     for number, cell in enumerate(session.cells):
         if cell.kind == "code" and number not in session.left_out:
             _run_cell(session, number, worker, limits, clock)
-        if cell.kind == "code" and cell.check in items and cell.check not in kept:
+        if number < last and cell.kind == "code" and cell.check in items and cell.check not in kept:
             kept.append(cell.check)
             worker.exchange({"do": "keep", "name": cell.check}, 10)  # where none can be kept, that is found out below
     session.predictions = _predictions(worker)
+    together = _ask_together(session, lab.items, worker, limits, clock)
     for name in kept:
         _ask_item(session, items[name], worker, limits, clock, name)
     for item in lab.items:
-        _ask_item(session, item, worker, limits, clock)
+        if item.name not in together.intersection(kept):
+            _ask_item(session, item, worker, limits, clock)
 
 
 def _run_cell(session: Session, number: int, worker: Worker, limits: Limits, clock: _Clock) -> None:
@@ -278,26 +283,73 @@ def _predictions(worker: Worker) -> dict[str, Any]:
     return {k: v for k, v in made.items() if isinstance(v, int | float)} if isinstance(made, dict) else {}
 
 
-def _ask_item(session: Session, item: Item, worker: Worker, limits: Limits, clock: _Clock, kept: str = "") -> None:
-    """Ask one item, of the copy kept where its graded cell stands or of what is there now; keep the better answers.
+def _ask_together(session: Session, items: Sequence[Item], worker: Worker, limits: Limits, clock: _Clock) -> set[str]:
+    """Ask one copy all items, one after the other; those it answered to the end.
 
-    Nothing that the notebook can see depends on whether an answer was right: every item is asked of both. Two things
-    end the asking, and the notebook caused both: calls that end or hang their process, and a process lost.
+    A fork an item would cost more than all the asking. What a call leaves behind may harm the answers to a later item;
+    those are asked again of copies of their own.
     """
-    if session.attempts[item.name] >= ATTEMPTS or item.name in session.given_up:
-        return
+    complete: set[str] = set()
+    copy = _Copy(worker, "")
+    for item in items:
+        if _settled(session, item):
+            continue
+        cases, outcomes = session.asked[item.name].cases, list[Outcome]()
+        with _timed(session, item), suppress(_NoCopy):
+            outcomes += _unbroken(copy, item.question.function, cases, limits, clock)
+        if len(outcomes) == len(cases):
+            complete.add(item.name)
+            _keep_better(session, item, outcomes)
+    copy.close()
+    return complete
+
+
+def _unbroken(copy: _Copy, function: str, cases: Sequence[Case], limits: Limits, clock: _Clock) -> Iterator[Outcome]:
+    """What came of the cases up to the first that ended the copy, or for which there was no time."""
+    for case in cases:
+        left = min(limits.case_seconds, clock.asks - time.monotonic())
+        if left <= 0:
+            return
+        outcome = copy.ask(function, case, left)
+        if not copy.open:
+            return
+        yield outcome
+
+
+def _settled(session: Session, item: Item) -> bool:
+    """Whether nothing more can come of asking an item: all of it is right, or its process was lost too often."""
+    found = session.found.get(item.name)
+    right = found is not None and share(found, True) >= 1
+    return right or session.attempts[item.name] >= ATTEMPTS or item.name in session.given_up
+
+
+@contextmanager
+def _timed(session: Session, item: Item) -> Iterator[None]:
+    """Adds to the item's time, and gives it up when the process is lost while it is asked."""
     session.attempts[item.name] += 1
-    asked, outcomes, start = session.asked[item.name], [], time.monotonic()
+    start = time.monotonic()
     try:
-        for outcome in _outcomes(_Copy(worker, kept), item.question.function, asked.cases, limits, clock):
-            outcomes.append(outcome)
-    except _NoCopy:
-        pass
+        yield
     except WorkerGone:
         session.given_up.add(item.name)
         raise
     finally:
         session.seconds[item.name] = session.seconds.get(item.name, 0.0) + time.monotonic() - start
+
+
+def _ask_item(session: Session, item: Item, worker: Worker, limits: Limits, clock: _Clock, kept: str = "") -> None:
+    """Ask one item, of the copy kept where its graded cell stands or of what is there now; keep the better answers.
+
+    Two things end the asking, and the notebook caused both: calls that end or hang their process, and a process lost.
+    """
+    if _settled(session, item):
+        return
+    asked, outcomes = session.asked[item.name], list[Outcome]()
+    try:
+        with _timed(session, item), suppress(_NoCopy):
+            for outcome in _outcomes(_Copy(worker, kept), item.question.function, asked.cases, limits, clock):
+                outcomes.append(outcome)
+    finally:
         missing = [Outcome(fault="no answer: the process was lost")] * (len(asked.cases) - len(outcomes))
         if outcomes or not kept:
             _keep_better(session, item, [*outcomes, *missing])
