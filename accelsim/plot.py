@@ -171,7 +171,7 @@ def pes(timeline: Timeline, cycle: int = 1, ax: Axes | None = None) -> Axes:
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     busy = sum(letter in "mb" for letter in states)
-    ax.set_title(f"{timeline.name}, cycle {timeline.first + cycle}: {busy} of {timeline.pes} PEs multiply")
+    ax.set_title(f"{timeline.name}, cycle {timeline.numbers[cycle - 1]}: {busy} of {timeline.pes} PEs multiply")
     handles = [Patch(label=f"{'' if x == '.' else x.upper() + ' '}{STATES[x]}", **_look(LOOKS[x])) for x in letters]
     ax.legend(handles=handles, loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
     return ax

@@ -333,6 +333,7 @@ class _Machine:
         if adders[pe] == 2:
             says = f"PE {pe} does two operations in cycle {cycle}, the second on {text(word)}"
             self.fault("two operations", f"{says}; it has one multiplier and one adder", cycle, pe, word)
+            self.note(cycle, pe, "s", "two operations at once")
 
     def mac(self, cycle: int, pe: Pe, point: Point, adders: Counter[Pe]) -> None:
         at = dict(zip(self.layer.dims, point, strict=True))
@@ -455,10 +456,11 @@ def _timeline(machine: _Machine) -> Timeline:
         works=Works((), ((),) * shown, ((),) * len(pes), {}),
         notes=tuple(tuple("; ".join(machine.notes.get((t, pe), ())) for pe in pes) for t in range(shown)),
         total=max(1, machine.cycles),
+        origin=0,
     )
 
 
 def _letter(letters: set[str]) -> str:
-    if "m" in letters:
+    if "m" in letters and "s" not in letters:
         return "b" if "b" in letters else "m"
     return next((letter for letter in "sdf" if letter in letters), ".")

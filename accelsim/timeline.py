@@ -70,7 +70,8 @@ class Timeline:
     states: one text per shown cycle, one letter of `STATES` per PE, row after row. traffic: by counter, such as
     "GLB reads of filter", the words it moves in each shown cycle. works: what each PE multiplies. first: the
     number of the first shown cycle, from 0. total: cycles of the whole run (all that are shown, if not given). notes:
-    by shown cycle and PE, what a PE works on in words, for a run of which no sum of two vectors tells it.
+    by shown cycle and PE, what a PE works on in words, for a run of which no sum of two vectors tells it. origin: the
+    number by which readers know the run's first cycle: 1, or 0 where they wrote it down counting from 0.
 
     Raises `AccelsimError` with every fault at once.
     """
@@ -84,6 +85,7 @@ class Timeline:
     first: int = 0
     total: int | None = None
     notes: tuple[tuple[str, ...], ...] = ()
+    origin: int = 1
 
     def __post_init__(self) -> None:
         if self.total is None:
@@ -136,6 +138,11 @@ class Timeline:
         """Words moved in the shown cycles, by counter."""
         return {name: sum(words) for name, words in self.traffic.items()}
 
+    @property
+    def numbers(self) -> range:
+        """The shown cycles as readers count them."""
+        return range(self.first + self.origin, self.first + self.origin + self.cycles)
+
     def at(self, cycle: int, row: int, column: int) -> str:
         """What a PE does in a cycle, in words; `cycle` is counted from the first shown."""
         pe = row * self.columns + column
@@ -158,6 +165,7 @@ class Timeline:
             "columns": self.columns,
             "first": self.first,
             "total": self.total,
+            "origin": self.origin,
             "letters": STATES,
             "busy": BUSY,
             "states": list(self.states),

@@ -31,8 +31,8 @@ def pe_array(
     """Play an array of PEs: what each does in each cycle, how many multiply, and what has moved so far.
 
     `value` is a `Timeline`, your own or one of `accelsim.systolic`, or a `Report`, of which the cycles `window` =
-    (first, how many) are worked out (the first 400). `cycle` is the one shown first, from 1; `pe` is the (row, column),
-    from 0, whose work is told in words. Live, `view.widget.cycle` and `view.widget.pe` follow the reader and may be
+    (first, how many) are worked out (the first 400). `cycle` is the one to begin with, 1 the first that is shown
+    whatever its number; `pe` is the (row, column), from 0, whose work is told in words. Live, `view.widget.cycle` and `view.widget.pe` follow the reader and may be
     set.
     Raises `WidgetError` for what is neither, for a cycle or PE that is not there, and for more than 100,000 states.
 
@@ -99,7 +99,7 @@ def sentence(line: Timeline, number: int) -> str:
     use = line.utilization
     busy = round(use[number - 1] * line.pes)
     total = line.total or line.cycles
-    where = f"Cycle {line.first + number:,} of {total:,}"
+    where = f"Cycle {line.numbers[number - 1]:,} of {f'{total:,}' if line.origin else f'0 to {total - 1:,}'}"
     mean = figures.percent(sum(use[:number]) / number)
     return f"{where}: {busy} of {line.pes} PEs multiply, {figures.percent(use[number - 1])}. So far {mean} on average."
 

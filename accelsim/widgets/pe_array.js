@@ -84,7 +84,8 @@ function render({ model, el }) {
   function show() {
     const number = walk.at(), text = states[number - 1], [r, c] = place();
     const mean = macs[number - 1] / pes / number;
-    say.textContent = `Cycle ${whole(data.first + number)} of ${whole(data.total)}: ${busy[number - 1]} of ${pes} PEs multiply, `
+    const last = data.origin ? whole(data.total) : `0 to ${whole(data.total - 1)}`; // as the run's own cycles count
+    say.textContent = `Cycle ${whole(data.first + data.origin - 1 + number)} of ${last}: ${busy[number - 1]} of ${pes} PEs multiply, `
       + `${percent(busy[number - 1] / pes)}. So far ${percent(mean)} on average.`;
     chosen.textContent = `PE row ${r}, column ${c}: ${doing(number, r, c)}`;
     cells.forEach((cell, i) => {
@@ -109,7 +110,7 @@ function render({ model, el }) {
     if (!details.open || all.body.rows.length) return;
     const heads = ["cycle", ...seen.map((letter) => letters[letter]), "multiplying", ...counters];
     all.set("What the PEs do, and the words moved", heads, states.map((_, i) => [
-      data.first + i + 1, ...seen.map((letter) => tally[i][letter] ?? 0), percent(busy[i] / pes), ...counters.map((name) => whole(traffic[name][i])),
+      data.first + data.origin + i, ...seen.map((letter) => tally[i][letter] ?? 0), percent(busy[i] / pes), ...counters.map((name) => whole(traffic[name][i])),
     ]));
     mark(walk.at());
   }

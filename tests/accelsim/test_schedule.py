@@ -229,6 +229,16 @@ def test_a_hostile_schedule_is_bounded():
     assert ran.timeline.cycles * 16 <= 100_000
 
 
+def test_two_macs_at_once_are_drawn_as_stalled_and_cycles_count_from_0_as_the_schedule_does():
+    words = (("load", ("filter", 0, 0)), ("load", ("ifmap", 0, 0)), ("mac", (0, 0, 0)), ("mac", (0, 0, 0)))
+    line = run(
+        product(1, 1, 1), 1, 1, [(cycle, (0, 0), *each) for cycle in (0, 1) for each in words[: 4 * cycle]]
+    ).timeline
+    assert (".", "s") == line.states
+    assert [0, 1] == list(line.numbers)
+    assert "two operations at once" in line.at(1, 0, 0)
+
+
 def test_an_empty_schedule_has_a_picture_too():
     assert ("....",) == run(product(1, 1, 1), 2, 2, []).timeline.states
 

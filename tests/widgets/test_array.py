@@ -23,6 +23,21 @@ def test_every_cycle_and_pe_shows_what_the_timeline_holds(site, browser):
 
 
 @pytest.mark.browser
+def test_a_schedule_is_played_by_its_own_numbers_from_cycle_0(site, browser):
+    line = run(
+        einsum("two", "ofmap[M] += ifmap[C] * filter[M C]", M=1, C=2), 1, 1, [(3, (0, 0), "mac", (0, 0))]
+    ).timeline
+    with page(browser=browser) as tab:
+        tab.goto(site(pe_array(line, cycle=4)))
+        assert shown(tab, [[0, 0]]) == expected(line, [[0, 0]])
+        tab.focus(".pe-array")
+        tab.keyboard.press("End")
+        assert tab.text_content(".say").startswith("Cycle 3 of 0 to 3: ")
+        tab.click("summary")
+        assert "3" == tab.text_content(".cycles [aria-current] th")
+
+
+@pytest.mark.browser
 def test_the_table_lists_every_cycle_and_marks_the_one_shown(site, browser):
     with page(browser=browser) as tab:
         tab.goto(site(pe_array(LINE, cycle=5)))
