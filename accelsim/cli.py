@@ -1,4 +1,4 @@
-"""The command `accelsim`: run a network on a machine and print what it costs."""
+"""The command `accelsim`: run a network on a machine and print what it costs; find a layer's best mapping."""
 
 from __future__ import annotations
 
@@ -37,14 +37,7 @@ def run(machine: str, network: str, nests: Sequence[str] = ()) -> NetworkReport:
     >>> print(round(run("eyeriss", "alexnet").accesses_per_mac, 4))
     0.0043
     """
-    known = ((machine, catalog.MACHINES, "machine"), (network, catalog.NETWORKS, "network"))
-    faults = [
-        f"no {what} {name!r}; there is {', '.join(names)}{suggest(name, names)}"
-        for name, names, what in known
-        if name not in names
-    ]
-    if faults:
-        raise CatalogError("\n  ".join(faults))
+    _known(machine, network)
     net = catalog.network(network)
     recorded = catalog.mappings(machine, network) if (machine, network) in catalog.MAPPINGS else {}
     mappings = recorded | _given(nests, [layer.name for layer in net.layers])
@@ -55,6 +48,17 @@ def run(machine: str, network: str, nests: Sequence[str] = ()) -> NetworkReport:
             f"give each one, as in --nest '{missing[0]}=DRAM: ... | ...'"
         )
     return evaluate_network(network, net.layers, catalog.machine(machine), mappings)
+
+
+def _known(machine: str, network: str) -> None:
+    known = ((machine, catalog.MACHINES, "machine"), (network, catalog.NETWORKS, "network"))
+    faults = [
+        f"no {what} {name!r}; there is {', '.join(names)}{suggest(name, names)}"
+        for name, names, what in known
+        if name not in names
+    ]
+    if faults:
+        raise CatalogError("\n  ".join(faults))
 
 
 def _given(nests: Sequence[str], layers: list[str]) -> dict[str, Mapping]:
@@ -83,6 +87,38 @@ def _run(options: argparse.Namespace) -> str:
     return json.dumps(report.to_dict(), indent=2) if options.json else str(report)
 
 
+def _map(options: argparse.Namespace) -> str:
+    from accelsim.mapper import keeping, search, space  # NumPy: the other verbs do without
+
+    _known(options.machine, options.network)
+    layer, arch = catalog.network(options.network).layer(options.layer), catalog.machine(options.machine)
+    some = next(iter(catalog.mappings(options.machine, "alexnet").values()))
+    where = space(layer, arch, options.template or keeping(arch, some), options.imperfect)
+    show = sys.stderr.isatty()
+    found = search(where, options.objective, seconds=options.seconds, seed=options.seed, show=show)
+    if options.json:
+        return json.dumps(found.to_dict(), indent=2)
+    fronts = [f"  {p.energy:,.6g} {arch.unit}, {p.cycles:,.0f} cycles: {p.mapping}" for p in found.front]
+    front = ["", "front:", *fronts] if options.objective == "pareto" else []
+    return "\n".join([str(found), "", found.mapping.pretty(), *front])
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"needs a number of seconds, such as 10, got {text!r}")
+    return seconds
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"needs a whole number of 0 or more, got {text!r}")
+    return int(text)
+
+
 def _list(options: argparse.Namespace) -> str:
     return f"machines: {', '.join(catalog.MACHINES)}\nnetworks: {', '.join(catalog.NETWORKS)}"
 
@@ -96,6 +132,19 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--json", action="store_true", help="the same as data, for programs")
     one.add_argument("--nest", action="append", default=[], metavar="LAYER=NEST", help="another mapping for a layer")
     one.set_defaults(act=_run)
+    best = verbs.add_parser("map", help="find the best mapping of a layer on a machine, and how good it can be at most")
+    best.add_argument("machine", help="for instance eyeriss")
+    best.add_argument("network", help="for instance alexnet")
+    best.add_argument("layer", help="for instance conv3")
+    best.add_argument("--objective", default="edp", help="energy, cycles, edp (their product, the default) or pareto")
+    best.add_argument(
+        "--template", metavar="NEST", help="a nest with holes, as in 'DRAM: ? | GLB: M? ?@x | spad: S3 ?'"
+    )
+    best.add_argument("--imperfect", action="store_true", help="also bounds that do not divide; rarely with a proof")
+    best.add_argument("--seconds", type=_seconds, help="stop then, with the best so far; so does Ctrl-C")
+    best.add_argument("--seed", type=_seed, default=0, help="of random mappings, if any are drawn")
+    best.add_argument("--json", action="store_true", help="the same as data, for programs")
+    best.set_defaults(act=_map)
     names = verbs.add_parser("list", help="list the machines and networks of the catalog")
     names.set_defaults(act=_list)
     return parser

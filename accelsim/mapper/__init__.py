@@ -2,6 +2,18 @@
 
 from accelsim.mapper.hunt import OBJECTIVES, Found, Point, Progress, search
 from accelsim.mapper.many import Design, search_all, sweep
-from accelsim.mapper.space import MapSpace, space
+from accelsim.mapper.space import MapSpace, keeping, space
 
-__all__ = ["OBJECTIVES", "Design", "Found", "MapSpace", "Point", "Progress", "search", "search_all", "space", "sweep"]
+__all__ = [
+    "OBJECTIVES",
+    "Design",
+    "Found",
+    "MapSpace",
+    "Point",
+    "Progress",
+    "keeping",
+    "search",
+    "search_all",
+    "space",
+    "sweep",
+]

@@ -116,11 +116,33 @@ class Found:
         """What was not costed, by reason."""
         return {why: many for why, many in self.counts.items() if why != "mappings costed" and many}
 
+    def to_dict(self) -> dict[str, object]:
+        """As plain data, ready for JSON."""
+        return {
+            "layer": self.report.layer.name,
+            "machine": self.report.arch.name,
+            "objective": self.objective,
+            "mapping": str(self.mapping),
+            "energy": self.report.total,
+            "unit": self.report.arch.unit,
+            "cycles": self.report.cycles,
+            "value": self.value,
+            "bound": self.bound,
+            "gap": self.gap if math.isfinite(self.gap) else None,
+            "proven": self.proven,
+            "space": self.space.size,
+            "considered": self.considered,
+            "discarded": self.discarded,
+            "front": [point.__dict__ for point in self.front] if self.objective == "pareto" else [],
+            "seconds": self.seconds,
+        }
+
     def __str__(self) -> str:
         proof = "no mapping is better" if self.proven else f"at most {self.gap:.2%} above the least"
         lines = [
             f"{self.report.layer.name} on {self.report.arch.name}, least {self.objective}: {self.mapping}",
             f"  {self.report.total:,.6g} {self.report.arch.unit}, {self.report.cycles:,} cycles; {proof}",
+            f"  {self.value:,.6g} found, {self.bound:,.6g} the best lower bound, {self.gap:.2%} between them",
             f"  {self.considered:,} of {self.space.size:.3g} mappings costed in {self.seconds:.2f} s",
             *(f"  {many:,} {why}" for why, many in self.discarded.items()),
         ]

@@ -26,6 +26,7 @@ import numpy as np
 from accelsim.arch import AXES, Arch
 from accelsim.batch import Batch, Costs, evaluate_batch
 from accelsim.errors import MappingError, suggest
+from accelsim.mapping import Mapping
 from accelsim.workload import Layer
 
 Split = tuple[int, ...]
@@ -258,6 +259,22 @@ def space(layer: Layer, arch: Arch, template: str | None = None, imperfect: bool
         raise MappingError(f"{names[0]}: the outermost level keeps every tensor; leave its brackets out")
     keeps = tuple(product(*(options for _, _, options in stages)))
     return MapSpace(layer, arch, bounds, tuple(order for _, order, _ in stages), keeps, imperfect)
+
+
+def keeping(arch: Arch, mapping: Mapping) -> str:
+    """The template of all mappings that keep at each level what a mapping keeps there.
+
+    >>> from accelsim import catalog
+    >>> eyeriss = catalog.eyeriss()
+    >>> keeping(eyeriss, catalog.mappings("eyeriss", "alexnet")["conv1"])
+    'DRAM: ? | GLB[ifmap ofmap]: ? ?@x ?@y | spad: ?'
+    """
+    stages = zip(arch.levels, mapping.stages, strict=True)
+    return " | ".join(
+        f"{level.name}{'' if stage.keeps is None else '[' + ' '.join(stage.keeps) + ']'}: ?"
+        + "".join(f" ?@{axis}" for axis, room in zip(AXES, level.fanout, strict=True) if room > 1)
+        for level, stage in stages
+    )
 
 
 Stage = tuple[dict[str, dict[str, int]], tuple[str, ...] | None, list[tuple[str, ...]]]

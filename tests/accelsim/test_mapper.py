@@ -1,6 +1,7 @@
 """The mapper: spaces are counted exactly, the pruned search finds what going through everything finds."""
 
 import itertools
+import json
 import random
 from collections import Counter
 
@@ -9,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accelsim import Arch, Level, catalog, conv, einsum, evaluate, problems
+from accelsim import Arch, Level, catalog, conv, einsum, evaluate, nest, problems
+from accelsim.cli import main
 from accelsim.errors import MappingError
-from accelsim.mapper import Progress, hunt, search, space, tiles
+from accelsim.mapper import Progress, hunt, keeping, search, space, tiles
 from accelsim.mapper.hunt import compulsory
 from accelsim.mapper.orders import Orders
 from accelsim.mapper.tiles import Bound, Lattice
@@ -274,3 +276,49 @@ def test_a_template_that_cannot_be_read_is_refused_in_words(text, fault):
 def test_an_unknown_objective_is_refused_with_what_there_is():
     with pytest.raises(MappingError, match="objective 'enrgy': it is one of energy, cycles, edp, pareto; did you mean"):
         search(space(conv("c", M=4), TOY), "enrgy")
+
+
+def test_the_command_prints_the_mapping_its_bound_and_what_was_discarded(capsys):
+    assert main(["map", "tpu_v1", "alexnet", "conv3"]) == 0
+    printed = capsys.readouterr().out
+    found = search(space(catalog.alexnet().layer("conv3"), catalog.tpu_v1(), keeping_of("tpu_v1")))
+    for words in (str(found.mapping), found.mapping.pretty(), "no mapping is better", "0.00% between them"):
+        assert words in printed
+    assert all(f"{many:,} {why}" in printed for why, many in found.discarded.items())
+
+
+def keeping_of(machine):
+    return keeping(catalog.machine(machine), catalog.mappings(machine, "alexnet")["conv1"])
+
+
+def test_the_command_gives_the_same_as_data_for_a_part_of_the_space(capsys):
+    text = "DRAM: ? | GLB[ifmap ofmap]: ? P13@x R3@y M4@y | spad: ?"
+    assert main(["map", "eyeriss", "alexnet", "conv3", "--objective", "pareto", "--template", text, "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["proven"]
+    assert data["gap"] == 0
+    assert [] == problems(catalog.alexnet().layer("conv3"), catalog.eyeriss(), nest(data["mapping"]))
+    assert data["front"] == sorted(data["front"], key=lambda point: point["energy"])
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        (("eyerss", "alexnet", "conv3"), "no machine 'eyerss'"),
+        (("eyeriss", "alexnet", "conv9"), "no layer of alexnet 'conv9'; there is conv1"),
+        (("eyeriss", "alexnet", "conv3", "--objective", "enrgy"), "did you mean energy?"),
+        (("eyeriss", "alexnet", "conv3", "--template", "DRAM: ?"), "one stage for each of DRAM, GLB, spad"),
+        (("one_pe", "alexnet", "conv3", "--template", "DRAM: | spad: M384 ?"), "no mapping fits"),
+    ],
+)
+def test_the_command_refuses_what_it_cannot_search_with_status_2(words, fault, capsys):
+    assert main(["map", *words]) == 2
+    assert fault in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [("--seconds", "x"), ("--seconds", "-1"), ("--seed", "-1"), ("--seed", "a")])
+def test_the_command_refuses_numbers_it_cannot_use(words, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["map", "eyeriss", "alexnet", "conv3", *words])
+    assert caught.value.code == 2
+    assert words[0] in capsys.readouterr().err

@@ -23,25 +23,11 @@ from zigzag.stages.main import MainStage
 from zigzag.stages.mapping.spatial_mapping_generation import SpatialMappingGeneratorStage
 from zigzag.stages.parser.accelerator_parser import AcceleratorParserStage
 from zigzag.stages.parser.workload_parser import WorkloadParserStage
-from zigzag.stages.stage import Stage
 from zigzag.stages.workload_iterator import WorkloadStage
 
+from tests.bench.peer_zigzag import DIRECTIONS, Setting
+
 NAMES = {"A": ("I", "I1"), "B": ("W", "I2"), "Z": ("O", "O")}
-DIRECTIONS = {"I1": ("fh", "tl"), "I2": ("fh", "tl"), "O": ("fh", "tl", "fl", "th")}
-
-
-class Setting(Stage):
-    """The last stage: keeps what the stages before it have built instead of costing it."""
-
-    def __init__(self, callables: list[Any], **kwargs: Any) -> None:
-        super().__init__(callables, **kwargs)
-        self.found = SimpleNamespace(**kwargs)
-
-    def run(self) -> Any:
-        yield self.found, None
-
-    def is_leaf(self) -> bool:
-        return True
 
 
 def memory(tensors: list[str], served: list[str]) -> dict[str, Any]:
