@@ -100,10 +100,15 @@ def _tell_differences(course: Course, settings: Settings) -> None:
     for name, has, wanted in asked:
         if wanted and wanted not in (has, COURSE_ID):
             print(f"        c.{name} stays {has!r}; for {wanted!r} edit this file")
-    if not str(found.Autograde.get("autograde_preprocessors", "")).count("nbgrader_plugin.Judge"):
+    if "nbgrader_plugin.Judge" not in str(found.Autograde.get("autograde_preprocessors", "")):
         print(
             "        `nbgrader autograde` would run students' code unprotected; add the lines on Autograde and Judge "
             "of a new course's file"
+        )
+    if "autograder.markdown" not in str(found.HTMLExporter.get("filters", "")):
+        print(
+            "        formgrader would show HTML in students' text as it is, with your rights; add the line on "
+            "HTMLExporter of a new course's file"
         )
 
 

@@ -256,13 +256,24 @@ def show(value: Any, limit: int = 200) -> str:
 
     >>> show([1, 2.0, "x"])
     "[1, 2.0, 'x']"
+    >>> show([(np.int64(3), 4)])
+    '[(3, 4)]'
     >>> show(np.arange(300).reshape(3, 100))
     'an array of shape (3, 100): 0, 1, 2, 3, 4, 5, 6, 7, ...'
     """
     if is_array(value):
         return _show_array(value)
-    text = repr(_plain(value))
+    text = repr(_bare(value))
     return text if len(text) <= limit else text[: limit - 4] + " ..."
+
+
+def _bare(value: Any, deep: int = 4) -> Any:
+    """The value with NumPy's numbers in its lists, tuples and dictionaries as Python writes them, some levels deep."""
+    if deep and type(value) in (list, tuple):
+        return type(value)(_bare(each, deep - 1) for each in value)
+    if deep and type(value) is dict:
+        return {key: _bare(each, deep - 1) for key, each in value.items()}
+    return _plain(value) if is_scalar(value) else value
 
 
 SMALL = 64

@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from accelsim.errors import AccelsimError
 from autograder.student import STOPPED, at_own_line, explain
 
 Cell = tuple[str, "str | float"]
@@ -29,6 +30,7 @@ LOOKS = {
     "left": "background:var(--jp-layout-color0,transparent)",
     "right": "background:var(--jp-layout-color0,transparent)",
     "on": "background:#1f5fa8;color:#fff",
+    "shared": "background:#8fb8de;color:#000",
     "pad": "background:#dcdcdc;color:#333",
     "bad": "background:#8a2f00;color:#fff;font-weight:bold",
 }
@@ -50,7 +52,8 @@ class Table:
 
     def html(self) -> str:
         """The same as an HTML table."""
-        head = "".join(_heading("col", name) for name in self.columns)
+        looks = [look for _, look in self.rows[0][1]] if self.rows else [""] * len(self.columns)
+        head = "".join(_heading("col", name, _side(look)) for name, look in zip(self.columns, looks, strict=True))
         body = "".join(f"<tr>{_heading('row', name)}{''.join(map(_cell, cells))}</tr>" for name, cells in self.rows)
         style = "border-collapse:collapse;margin:4px 24px 12px 0;font-family:monospace"
         above = "caption-side:top;text-align:left;white-space:nowrap"
@@ -70,7 +73,7 @@ class Picture:
 
     def _repr_html_(self) -> str:
         tables = "".join(table.html() for table in self.tables)
-        side_by_side = "display:flex;flex-wrap:wrap;align-items:flex-start"
+        side_by_side = "display:flex;flex-wrap:wrap;align-items:flex-start;overflow-x:auto"
         return f'<p>{html.escape(self.says)}</p><div style="{side_by_side}">{tables}</div>'
 
 
@@ -87,7 +90,7 @@ def picture(draw: Callable[..., Any]) -> Callable[..., Any]:
             return draw(*args, **names)
         except CannotDraw as fault:
             return Picture(str(fault))
-        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as fault:
+        except (AccelsimError, AttributeError, IndexError, KeyError, TypeError, ValueError) as fault:
             return Picture(
                 f"This picture cannot read your answer ({type(fault).__name__}: {fault}). The check says more."
             )
@@ -133,12 +136,15 @@ def shade(share: float) -> str:
     return f"background:rgb({red},{green},{blue});color:{'#fff' if share > 0.84 else '#000'}"
 
 
-def _heading(scope: str, name: object) -> str:
-    return f'<th scope="{scope}" style="padding:1px 5px">{html.escape(str(name))}</th>'
+def _heading(scope: str, name: object, side: str = "right") -> str:
+    return f'<th scope="{scope}" style="padding:1px 5px;text-align:{side}">{html.escape(str(name))}</th>'
+
+
+def _side(look: str | float) -> str:
+    return look if look in ("left", "right") and isinstance(look, str) else "center"
 
 
 def _cell(cell: Cell) -> str:
     text, look = cell
     style = shade(look) if isinstance(look, float) else LOOKS[look]
-    side = look if look in ("left", "right") else "center"
-    return f'<td style="padding:1px 5px;text-align:{side};{style}">{html.escape(text)}</td>'
+    return f'<td style="padding:1px 5px;text-align:{_side(look)};{style}">{html.escape(text)}</td>'

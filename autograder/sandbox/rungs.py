@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import importlib.metadata
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -182,11 +184,34 @@ def container(hidden: Sequence[Path], limits: Limits, command: str = "") -> list
         *("--read-only", "--tmpfs", f"/tmp:{scratch},mode=1777", "--tmpfs", f"{HOME}:{scratch},mode=1777"),
         *("--memory", str(limits.total_memory), "--memory-swap", str(limits.total_memory)),
         *("--pids-limit", str(limits.processes), "--cpus", "1", "--ulimit", "core=0", "--ulimit", "nofile=256"),
+        *("--ulimit", f"nproc={_most_processes()}"),  # an engine's own default may be more than this user can allow
         *("--user", user, "--workdir", HOME, "--hostname", "sandbox", "--stop-timeout", "1"),
         *(part for pair in environment().items() for part in ("--env", "=".join(pair)) if pair[0] != "PATH"),
         *(part for p in packages() for part in ("--volume", f"{p}:/opt/course/{p.name}:ro")),
         *(IMAGE, *python("python3", ["/opt/course"])),
     ]
+
+
+def image_command(name: str) -> list[str]:
+    """What builds the image that workers run in: this Python's version, and what labs import as it is installed here.
+
+    >>> image_command("podman")[:4]
+    ['podman', 'build', '--tag', 'autograder-worker']
+    """
+    parts = ("numpy", "ipython", "matplotlib", "matplotlib-inline")
+    packages = " ".join(f"{part}=={importlib.metadata.version(part)}" for part in parts)
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    arguments = ["--build-arg", f"PYTHON={version}", "--build-arg", f"'PACKAGES={packages}'"]
+    return [name, "build", "--tag", IMAGE, *arguments, shlex.quote(str(Path(__file__).parent / "image"))]
+
+
+def _most_processes() -> int:
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return 4096
+    hard = resource.getrlimit(resource.RLIMIT_NPROC)[1]
+    return 4096 if hard == resource.RLIM_INFINITY else min(hard, 4096)
 
 
 def _no_container() -> str:
@@ -201,8 +226,7 @@ def _no_container() -> str:
         return ""
     said = (got.stderr.strip().splitlines() or ["no reason given"])[-1][:200]
     if "no such image" in said.lower() or "not known" in said.lower():
-        make = "a Python like this one with numpy, ipython, matplotlib and matplotlib-inline"
-        return f"{name} has no image named {IMAGE}: build one that holds {make}"
+        return f"{name} has no image named {IMAGE}; make it once: {' '.join(image_command(name))}"
     return f"{name} is installed, but no engine answers: {said}"
 
 

@@ -48,6 +48,7 @@ def test_init_makes_a_course_and_a_second_run_changes_nothing(tmp_path, roster, 
     assert 0 == init(root, "--roster", roster, "--exchange", tmp_path / "elsewhere")
     said = capsys.readouterr().out
     assert "made" not in said
+    assert "would" not in said
     assert f"c.Exchange.root stays '{tmp_path / 'exchange'}'" in said
     assert "2 students, 0 of them new" in said
     changed = [p.name for p, body in before.items() if p.read_bytes() != body]
@@ -55,12 +56,14 @@ def test_init_makes_a_course_and_a_second_run_changes_nothing(tmp_path, roster, 
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_init_says_when_an_old_configuration_leaves_nbgraders_own_grading_unprotected(tmp_path, capsys):
+def test_init_says_what_an_old_configuration_leaves_unprotected(tmp_path, capsys):
     root = tmp_path / "old"
     root.mkdir()
     (root / "nbgrader_config.py").write_text("c = get_config()\n")
     assert 0 == init(root, "--exchange", tmp_path / "exchange")
-    assert "`nbgrader autograde` would run students' code unprotected" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "`nbgrader autograde` would run students' code unprotected" in said
+    assert "formgrader would show HTML in students' text as it is" in said
     assert "c = get_config()\n" == (root / "nbgrader_config.py").read_text()
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import struct
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from autograder import cli, doctor, sandbox
@@ -72,7 +74,10 @@ def test_an_image_that_is_missing_is_named(monkeypatch, tmp_path):
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
     monkeypatch.setattr(rungs, "engine", lambda: "docker")
-    assert "docker has no image named autograder-worker" in rungs._no_container()
+    said = rungs._no_container()
+    assert "docker has no image named autograder-worker; make it once: docker build --tag autograder-worker" in said
+    assert f"numpy=={np.__version__}" in said
+    assert (Path(shlex.split(said)[-1]) / "Dockerfile").is_file()
 
 
 @pytest.mark.parametrize("system", ["darwin", "win32"])
