@@ -16,10 +16,10 @@ from autograder.questions import Case, Mistake, Question, given
 
 judging = given("judging", __file__)
 PAGE = "06_dataflows.html"
-STAYS = f'"What stays in one PE" in chapter 6 ({PAGE}#sec-stationary)'
-CASTS = f'"Reuse in space" in chapter 6 ({PAGE}#sec-multicast)'
+STAYS = f'"The smallest example, by hand: what stays in one PE" in chapter 6 ({PAGE}#sec-stationary)'
+CASTS = f'"Many PEs: reuse in space" in chapter 6 ({PAGE}#sec-multicast)'
 MEETS = f'"Sums meet in space" in chapter 6 ({PAGE}#sec-spatial-reduction)'
-FILLS = f'"Filling and draining" in chapter 6 ({PAGE}#sec-fill-drain)'
+FILLS = f'"In step: filling and draining" in chapter 6 ({PAGE}#sec-fill-drain)'
 BUSY = f'"How busy is the array?" in chapter 6 ({PAGE}#sec-utilization)'
 
 Sizes = tuple[int, int, int, int, int]
@@ -121,6 +121,9 @@ def clear(name: str, tensor: str, stream: str) -> str:
         "when every "
         "PE has work in each of them; it is no leave to do several MACs in one PE at once. Give each MAC of a PE "
         "a cycle of its own.",
+        judging.BOTH: "A register takes one word in a cycle, and you send a PE two. Either all steps of the inner loop "
+        "have one cycle number: add the step to it. Or tiles do, and each begins while the one before is still in the "
+        "PEs: let a tile begin where the one before has ended.",
         judging.BEYOND: "Your last tiles are as large as the array, but the layer ends before: where 5 words are "
         "cut into tiles "
         "of 2, the last tile has 1. Clip each tile with min(start + size, end).",
@@ -165,6 +168,7 @@ WS = Question(
         judging.AGAIN,
         judging.SUM,
         judging.TWICE,
+        judging.BOTH,
         judging.BEYOND,
         judging.ARRAY,
         judging.DROPPED,
@@ -185,7 +189,15 @@ OS = Question(
     hidden=hidden((0, 2)),
     judge=judging.output_stationary,
     mistakes=mistakes(
-        "ofmap", "c", judging.LEAVES, judging.SUM, judging.TWICE, judging.DROPPED, judging.SLOW, judging.ARRAY
+        "ofmap",
+        "c",
+        judging.LEAVES,
+        judging.SUM,
+        judging.TWICE,
+        judging.BOTH,
+        judging.DROPPED,
+        judging.SLOW,
+        judging.ARRAY,
     ),
 )
 
@@ -201,7 +213,7 @@ IS = Question(
     public=asked((1, 2), ((3, 5), (2, 3))),
     hidden=hidden((1, 2)),
     judge=judging.input_stationary,
-    mistakes=mistakes("ifmap", "m", judging.ONCE, judging.AGAIN, judging.BEYOND, judging.DROPPED),
+    mistakes=mistakes("ifmap", "m", judging.ONCE, judging.AGAIN, judging.BOTH, judging.BEYOND, judging.DROPPED),
 )
 
 
@@ -533,6 +545,14 @@ USE = Question(
             "in, the first pixel has to reach the far corner, and edge tiles leave PEs without work. That "
             "quotient is the "
             "bound that no schedule beats, not the time of this one.",
+            FILLS,
+        ),
+        Mistake(
+            "pixels alone",
+            timed(lambda M, C, P, rows, columns: tiles(M, C, rows, columns) * P),
+            "You gave a tile a cycle for each pixel. That is how long one PE multiplies. Before it the weights come "
+            "down, rows cycles, and the last pixel reaches the far corner rows - 1 + columns - 1 cycles after the "
+            "first PE.",
             FILLS,
         ),
         Mistake(

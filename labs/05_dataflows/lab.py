@@ -59,9 +59,9 @@ import show  # draws your schedules
 # |---|---|---|---|
 # | `M, C, P` | sizes of the layer | a schedule | a list of `(cycle, PE, operation, operands)` |
 # | `rows, columns` | sizes of the array | limits | `M*C` reads of the filter in all, no filter word passed on |
-# | | | | at most `tiles * (P + 2)` cycles; tiles are as large as the array, the last ones may be smaller |
+# | | | | at most `tiles * (P + 2)` cycles; tiles are as large as the array, laid either way, the last ones may be smaller |
 #
-# In chapter 6: *What stays in one PE*.
+# In chapter 6: *The smallest example, by hand: what stays in one PE*.
 #
 # **Predict.** 4 filters of 4 words meet 6 pixels on 2 x 2 PEs, weights stay. How many words of the filter does the GLB read in all?
 
@@ -109,7 +109,7 @@ check("ws")
 # | `rows, columns` | sizes of the array | limits | `M*P` stores in all, no sum passed on |
 # | | | | at most `tiles * (C + 2)` cycles |
 #
-# In chapter 6: *What stays in one PE*.
+# In chapter 6: *The smallest example, by hand: what stays in one PE*.
 #
 # **Predict.** The layer of task 1 (M = 4, C = 4, P = 6), now with sums that stay. How many sums does the GLB write in all?
 
@@ -157,7 +157,7 @@ check("os")
 # | `rows, columns` | sizes of the array | limits | `C*P` reads of the ifmap in all, no ifmap word passed on |
 # | | | | at most `tiles * (M + 2)` cycles |
 #
-# In chapter 6: *What stays in one PE*.
+# In chapter 6: *The smallest example, by hand: what stays in one PE*.
 #
 # **Predict.** 6 filters of 4 words meet 4 pixels on 2 x 2 PEs. If each PE does a MAC in every cycle, how many cycles do its tiles take together?
 
@@ -203,7 +203,7 @@ check("is")
 # |---|---|---|---|
 # | `schedule` | a schedule without fault; its loads name one PE each | a schedule | loads may name a list of PEs |
 #
-# In chapter 6: *Reuse in space*.
+# In chapter 6: *Many PEs: reuse in space*.
 #
 # **Predict.** A row of 6 PEs multiplies 6 different filter words with the same ifmap word. With multicast, how many words does the GLB read for that cycle (filter and ifmap together)?
 
@@ -252,7 +252,7 @@ check("multicast")
 # | | | `"writes"` | words of the ofmap written |
 # | | | `"reads"` | words of the ofmap read back |
 #
-# In chapter 6: *Reuse in space; What stays in one PE*.
+# In chapter 6: *Many PEs: reuse in space; The smallest example, by hand: what stays in one PE*.
 #
 # **Predict.** A sum is stored in 3 parts. How many words of the ofmap does the GLB read and write for it, together?
 
@@ -307,7 +307,7 @@ check("traffic")
 #
 # A word needs a cycle for each hop. When must the PE in row 1 see pixel 0, if the one in row 0 sees it in cycle 0?
 #
-# In chapter 6: *Sums meet in space; Filling and draining*.
+# In chapter 6: *Sums meet in space; In step: filling and draining*.
 #
 # **Predict.** A column of 4 PEs, C = 4, and 10 pixels. After how many cycles has the last sum left the array?
 
@@ -359,7 +359,7 @@ check("reduction")
 # | `M, C, P` | sizes of the layer | `"cycles"` | cycles of all tiles, a whole number |
 # | `rows, columns` | sizes of the array | `"utilization"` | MACs / (PEs x cycles), from 0 to 1 |
 #
-# In chapter 6: *Filling and draining; How busy is the array?*
+# In chapter 6: *In step: filling and draining; How busy is the array?*
 #
 # **Predict.** 128 filters of 128 words, 128 pixels, an array of 128 x 128 PEs: one tile that fills the array. What percentage of the PEs' cycles goes into MACs?
 
@@ -406,7 +406,7 @@ check("use")
 # No schedule needs fewer than `M*C + C*P + M*P` words: each word of the layer once. You have seen two ways to make one read
 # serve many MACs. Must a tile have the shape of the array?
 #
-# In chapter 6: *Reuse in space; The general law*.
+# In chapter 6: *Many PEs: reuse in space; The general law*.
 #
 # **Predict.** 16 PEs each work on another sum, with multicast: a tile of a filters by b pixels, a x b = 16. What is the smallest number of filter and ifmap words the GLB reads per cycle?
 

@@ -1021,6 +1021,14 @@ BEST_TILE = Question(
             CAPACITY,
         ),
         Mistake(
+            "several slips at once",
+            None,
+            "The tile would fit if halo, second copy and wide sums took no room, and not with one of these slips "
+            "alone. Lay your own count of the room beside the rows above, tensor by tensor; buffer.need gives their "
+            "sum.",
+            CAPACITY,
+        ),
+        Mistake(
             "larger than the buffer",
             None,
             "No tensor's tile is small enough. Compare what a tile needs with the capacity before you look at what it "

@@ -19,7 +19,7 @@ from autograder.questions import Case, Mistake, Question, given
 judging, machine = given("judging", __file__), given("machine", __file__)
 
 PAGE = "11_zeros.html"
-MASKS = f'"The smallest example, by hand: one row, four codes" in chapter 11 ({PAGE}#sec-bitmask)'
+MASKS = f'"The smallest example, by hand: one row, several codes" in chapter 11 ({PAGE}#sec-bitmask)'
 RUNS = f'"Runs" in chapter 11 ({PAGE}#sec-rlc)'
 ROWS = f'"Coordinates" in chapter 11 ({PAGE}#sec-csr)'
 GATES = f'"Gate or skip" in chapter 11 ({PAGE}#sec-gating-skipping)'

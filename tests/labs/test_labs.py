@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,10 @@ from autograder.student import PUBLIC
 from autograder.submission import Submitted, read_notebook
 from autograder.wire import encode
 
+BOOK = Path(__file__).parents[2] / "book"
+HEADING = re.compile(r"(?:^\(([\w-]+)\)=\n)?^#+ (.+)$", re.MULTILINE)
+SECTION = re.compile(r'"(?P<words>.+)" in chapter \d+ \(\w+\.html#(?P<anchor>[\w-]+)\)')
+ASIDE, EMPHASIS = re.compile(r"In chapter \d+: ((?:\*[^*]+\*(?:, and )?)+)"), re.compile(r"\*([^*]+)\*")
 LABS = sorted(path.parent for path in (Path(__file__).parents[2] / "labs").glob("*/lab.py"))
 ANSWERS = [(folder, path.stem) for folder in LABS for path in sorted((folder / "answers").glob("*.py"))]
 
@@ -122,6 +127,24 @@ def test_every_named_mistake_has_an_answer_that_makes_it(folder):
     lab = read(folder)
     named = {(q.name, mistake.name) for q in lab.questions.values() for mistake in q.mistakes}
     assert named == {told for answer in lab.answers for told in answer.told.items()}
+
+
+def slug(title: str) -> str:
+    """The anchor that Sphinx gives to a heading without a label."""
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
+
+
+@each_lab
+def test_sections_that_a_lab_names_are_sections_of_the_book(folder):
+    pages = [page.read_text("utf-8") for page in BOOK.glob("*.md")]
+    titles = {(anchor or slug(title), title) for text in pages for anchor, title in HEADING.findall(text)}
+    told = [m.section for question in read(folder).questions.values() for m in question.mistakes]
+    named = [SECTION.fullmatch(section) for section in told]
+    assert {(at["words"], at["anchor"]) for at in named} <= {(title, anchor) for anchor, title in titles}
+    texts = [" ".join(cell.source.split()) for cell in read(folder).cells if cell.kind == "markdown"]
+    asides = [part for text in texts for aside in ASIDE.findall(text) for part in EMPHASIS.findall(aside)]
+    said = {title for part in asides for title in part.split(", under ")[-1].split("; ")}
+    assert said <= {title for _, title in titles}
 
 
 @each_lab

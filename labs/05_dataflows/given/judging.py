@@ -8,7 +8,12 @@ from accelsim.schedule import run, text
 from autograder.questions import Finding
 
 ONCE, AGAIN, SUM = "loaded once ever", "fetched again for every use", "a sum in the way"
-TWICE, BEYOND, ARRAY = "two MACs at once", "edge tile not clipped", "array as large as the layer"
+TWICE, BOTH, BEYOND, ARRAY = (
+    "two MACs at once",
+    "two words at once",
+    "edge tile not clipped",
+    "array as large as the layer",
+)
 DROPPED, SLOW, LEAVES, ABSENT = "edge tiles dropped", "PEs left idle", "sums leave the PE", "operand not in the PE"
 ACROSS, UNMERGED, LOST = "merged across cycles", "a multicast counted as N reads", "one PE gets the word"
 FREE, HOPS, OWN = "reduction counted as free", "a sum crosses the column in a cycle", "every PE stores its own sum"
@@ -117,6 +122,7 @@ def _mistake(fault, stays):
         return ONCE if fault.word[0] == stays and fault.holds else ABSENT
     kinds = {
         "two operations": TWICE,
+        "two arrivals": BOTH,
         "no such word": BEYOND,
         "no such PE": ARRAY,
         "not computed": DROPPED,

@@ -170,7 +170,7 @@ def _too_large(layer, machine, tile):
             *rows,
             ("words needed", room),
             ("words over capacity", room - have),
-            ("it would fit with", simpler or "none of the usual slips"),
+            ("it would fit", f"with {simpler[0]}" if simpler else "by none of the usual slips"),
         ),
         simpler[0] if simpler else "larger than the buffer",
     )
@@ -187,6 +187,10 @@ def _simpler(layer, machine, tile, words):
     yield "halo forgotten in the room", room({**words, "ifmap": min(no_halo, words["ifmap"])}, bits)
     yield "sums at the width of a word", room(words, dict.fromkeys(words, word))
     yield "the second copy forgotten", room(words, bits) / copies
+    yield (
+        "several slips at once",
+        room({**words, "ifmap": min(no_halo, words["ifmap"])}, dict.fromkeys(words, word)) / copies,
+    )
     yield "room for one tensor only", max(words.values())
 
 
@@ -196,7 +200,9 @@ def _too_much(layer, machine, best, tile, order, words):
     others = {o: buffer.moved(layer, tile, o) for o in map(" ".join, itertools.permutations(buffer.CUT))}
     better = min(others, key=others.__getitem__)
     name = "tile after tile in a poor order" if others[better] <= 0.9 * words else ""
-    name = name or ("the fullest tile taken for the best" if full >= 0.9 else "a poor shape of tile")
+    halo = _halo(layer, tile, order)
+    if not name and words - halo > WITHIN * best:  # else it is the halo alone that makes it worse, which has no name
+        name = "the fullest tile taken for the best" if full >= 0.9 else "a poor shape of tile"
     moved = buffer.counts(layer, tile, order)
     rows = tuple((f"{tensor} words read, written", pair) for tensor, pair in moved.items())
     return Finding(
@@ -207,8 +213,17 @@ def _too_much(layer, machine, best, tile, order, words):
             *rows,
             ("least possible, every word once", least),
             ("best tile known", best),
+            ("words of the halo read again", halo),
             ("buffer filled", f"{full:.0%}"),
         ),
         name,
         NEAR_CREDIT if times <= NEAR else VALID_CREDIT,
     )
+
+
+def _halo(layer, tile, order):
+    """Input words read only because windows of neighbouring tiles overlap: none, were they as tall as the stride."""
+    narrow = {**layer, "R": layer["stride"]}
+    tall, low = (buffer.counts(each, tile, order)["ifmap"][0] for each in (layer, narrow))
+    whole, short = (buffer.tile_words(each, {})["ifmap"] for each in (layer, narrow))
+    return max(0, tall - low // short * whole)

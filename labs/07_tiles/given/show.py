@@ -1,101 +1,19 @@
 """Draws your answers for lab 7, right or wrong, without judging them. Needs nothing but Python and accelsim."""
 
-import functools
-import html
 import itertools
-from dataclasses import dataclass, field
 
 import buffer
 
-from accelsim import AccelsimError, widgets
-from autograder.student import STOPPED, at_own_line, explain
+from accelsim import widgets
+from autograder.pictures import CannotDraw, Picture, Table, ask, picture
 
-LOOKS = {
-    "": "",
-    "right": "text-align:right",
-    "on": "background:#1f5fa8;color:#fff",
-    "shared": "background:#8fb8de;color:#000",
-    "bad": "background:#8a2f00;color:#fff;font-weight:bold",
-}
 MOST = 60
-
-
-@dataclass(frozen=True)
-class Table:
-    """A caption, names of columns, and rows of (name, cells); a cell is (text, look)."""
-
-    caption: str
-    columns: tuple
-    rows: tuple
-
-    def __str__(self):
-        lines = [("", *self.columns), *((name, *(text for text, _ in cells)) for name, cells in self.rows)]
-        widths = [max(len(str(line[i])) for line in lines) for i in range(len(lines[0]))]
-        text = [" ".join(str(c).rjust(w) for c, w in zip(line, widths, strict=True)) for line in lines]
-        return "\n".join([self.caption, *text])
-
-    def html(self):
-        """The same as an HTML table."""
-        head = "".join(_heading("col", name) for name in self.columns)
-        rows = [
-            f"<tr>{_heading('row', name)}"
-            + "".join(
-                f'<td style="padding:1px 5px;text-align:center;{LOOKS[k]}">{html.escape(t)}</td>' for t, k in cells
-            )
-            + "</tr>"
-            for name, cells in self.rows
-        ]
-        side = "caption-side:top;text-align:left;white-space:nowrap"
-        caption = f'<caption style="{side}">{html.escape(self.caption)}</caption>'
-        style = "border-collapse:collapse;margin:4px 24px 12px 0;font-family:monospace"
-        head = f"<thead><tr><td></td>{head}</tr></thead>"
-        return f'<table style="{style}">{caption}{head}<tbody>{"".join(rows)}</tbody></table>'
-
-
-def _heading(scope, name):
-    return f'<th scope="{scope}" style="padding:1px 5px">{html.escape(str(name))}</th>'
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A sentence that says how to read them, and some tables."""
-
-    says: str
-    tables: tuple = field(default=())
-
-    def __repr__(self):
-        return "\n\n".join([self.says, *map(str, self.tables)])
-
-    def _repr_html_(self):
-        tables = "".join(f'<div style="overflow-x:auto">{table.html()}</div>' for table in self.tables)
-        return f"<p>{html.escape(self.says)}</p>{tables}"
-
-
-class CannotDraw(Exception):
-    """Says in a sentence what is missing from the picture."""
-
-
-def picture(draw):
-    """A drawing that answers with a sentence where there is nothing to draw yet."""
-
-    @functools.wraps(draw)
-    def drawn(*args, **names):
-        try:
-            return draw(*args, **names)
-        except CannotDraw as fault:
-            return Picture(str(fault))
-        except (AccelsimError, AttributeError, IndexError, KeyError, TypeError, ValueError) as fault:
-            return Picture(
-                f"This picture cannot read your answer ({type(fault).__name__}: {fault}). The check says more."
-            )
-
-    return drawn
 
 
 @picture
 def footprint(footprint, tile, stride):
     """The input words that the tile's windows cover, for one channel, and your numbers."""
-    answer = _ask(footprint, dict(tile), stride)
+    answer = ask(footprint, dict(tile), stride)
     rows, columns = (_covered(tile[d], tile[k], stride) for d, k in ("PR", "QS"))
     cells = [[_shade(down * across) for across in columns] for down in rows]
     grid = Table(
@@ -105,10 +23,11 @@ def footprint(footprint, tile, stride):
     )
     names = ("ifmap", "filter", "ofmap")
     numbers = tuple((name, ((f"{answer[name]:,}", "right"),)) for name in names)
+    channels = tile["N"] * tile["C"]
     says = (
         f"The windows of {tile['P']}x{tile['Q']} outputs, stride {stride}, on the input. A number: so many windows use "
-        f"this word; a dot: none does. The tile has {tile['N'] * tile['C']} such channels. Do as many words as you say "
-        f"have a number?"
+        f"this word; a dot: none does. The tile has {channels} such channels, and you say {answer['ifmap']:,} words of "
+        f"ifmap: {answer['ifmap'] / channels:,.5g} for each. Have as many words in the picture a number?"
     )
     return Picture(says, (grid, Table("your footprint", ("words",), numbers)))
 
@@ -127,7 +46,7 @@ def room(fits, layer, machine, tile):
     """Your room for a tile, beside the words of each tensor."""
     words = buffer.tile_words(layer, tile)
     asked = [machine[name] for name in ("bits", "word", "capacity", "double")]
-    need, fit = _ask(fits, dict(words), dict(asked[0]), *asked[1:])
+    need, fit = ask(fits, dict(words), dict(asked[0]), *asked[1:])
     rows = [(name, ((f"{count:,}", "right"), (str(machine["bits"][name]), "right"))) for name, count in words.items()]
     copies = "two copies of each" if machine["double"] else "one copy of each"
     says = (
@@ -149,12 +68,12 @@ def packed(layer, machine, tile, order="M C P"):
 @picture
 def cuts(cuts, size, part):
     """Your tiles on the rows of a layer."""
-    tiles = list(_ask(cuts, size, part))
+    tiles = list(ask(cuts, size, part))
     owner = [name for name, count in zip(itertools.cycle("abcdefghijklmnopqrstuvwxyz"), tiles) for _ in range(count)]
     if max(size, len(owner)) > MOST:
         raise CannotDraw(f"The picture holds {MOST} rows; choose a smaller size.")
     cells = [_owned(owner, row, size) for row in range(max(size, len(owner)))]
-    table = Table("", tuple(range(len(cells))), (("tile", tuple(cells)),))
+    table = Table("", tuple(map(str, range(len(cells)))), (("tile", tuple(cells)),))
     marks = "A letter for each tile; !: a row that no tile has, or that is beyond the layer."
     says = f"You cut {size} rows into {tiles}. {marks}"
     return Picture(says, (table,))
@@ -169,7 +88,7 @@ def _owned(owner, row, size):
 @picture
 def visits(fetches, order, steps, letters):
     """Which tile of the tensor each step wants, and your number."""
-    answer = _ask(fetches, list(order), dict(steps), list(letters))
+    answer = ask(fetches, list(order), dict(steps), list(letters))
     wanted = [
         ",".join(f"{d.lower()}{i}" for d, i in zip(order, at, strict=True) if d in letters) or "all"
         for at in itertools.product(*(range(steps[d]) for d in order))
@@ -192,7 +111,7 @@ def orders(traffic, layer, tile):
     """Your traffic for the six orders of a tile."""
     rows = []
     for order in map(" ".join, itertools.permutations(buffer.CUT)):
-        words = _ask(traffic, dict(layer), dict(tile), order)
+        words = ask(traffic, dict(layer), dict(tile), order)
         numbers = [words[name] for name in ("ifmap", "filter", "ofmap")]
         rows.append((order, tuple((f"{n:,}", "right") for n in (*numbers, sum(numbers)))))
     says = (
@@ -205,7 +124,7 @@ def orders(traffic, layer, tile):
 @picture
 def plan(fuse, first, second, rows, keep):
     """Your plan: which rows are made, used and missing in each tile."""
-    steps = list(_ask(fuse, dict(first), dict(second), rows, keep))
+    steps = list(ask(fuse, dict(first), dict(second), rows, keep))
     if len(steps) > MOST // 4:
         raise CannotDraw(f"Your plan has {len(steps)} tiles; the picture holds {MOST // 4}.")
     between, into = [], []
@@ -263,26 +182,12 @@ def _mark(row, new, needed, held):
 def _numbers(lines):
     widest = max((len(cells) for _, cells in lines), default=0)
     lines[:] = [(name, (*cells, *((".", ""),) * (widest - len(cells)))) for name, cells in lines]
-    return tuple(range(widest))
+    return tuple(map(str, range(widest)))
 
 
 @picture
 def chosen(best_tile, layer, machine, best):
     """The tile you chose, in the tile packer."""
-    answer = _ask(best_tile, dict(layer), dict(machine), best)
+    answer = ask(best_tile, dict(layer), dict(machine), best)
     order = answer["order"] if isinstance(answer["order"], str) else " ".join(answer["order"])
     return packed(layer, machine, {d: answer["tile"][d] for d in buffer.CUT}, order)
-
-
-def _ask(function, *args):
-    try:
-        answer = function(*args)
-    except NotImplementedError:
-        raise CannotDraw(f"Nothing to draw yet: write {function.__name__}, run its cell, then run this one.") from None
-    except KeyboardInterrupt as error:
-        raise CannotDraw(f"Nothing to draw: {STOPPED}{at_own_line(error)}") from None
-    except Exception as error:
-        raise CannotDraw(f"Nothing to draw: {function.__name__} stopped. {explain(error)}") from None
-    if answer is None:
-        raise CannotDraw(f"{function.__name__} returned None. Does it end with return?")
-    return answer

@@ -251,8 +251,8 @@ def written_rows(matrix, values, columns, row_ptr):
                 ("needed", wanted[i] if i < len(wanted) else "nothing, the list has ended"),
                 ("lengths", f"{len(got)}, needed {len(wanted)} for {rows} rows, {len(held)} nonzeros"),
                 (
-                    "first bit that differs",
-                    f"from bit {first[name] + i * bits} of {CSR(WORD).size_bits(matrix.astype('uint16'))}",
+                    "in the stream",
+                    f"bit {first[name] + i * bits} of {CSR(WORD).size_bits(matrix.astype('uint16'))} and on",
                 ),
             )
             yield Finding(f"{name} differs at place {i}", evidence, names)

@@ -152,7 +152,7 @@ def timeline(name, lines, weights, activations):
     works = Works((), ((),) * cycles, ((),) * count, {})
     traffic = {"weights read": tuple(state.count("m") for state in states)}
     said = tuple(tuple(note(lines, weights, activations, pe, cycle) for pe in range(count)) for cycle in range(cycles))
-    return Timeline(name, count, 1, states, traffic, works, notes=said)
+    return Timeline(name, count, 1, states, traffic, works, notes=said, origin=0)
 
 
 def note(lines, weights, activations, pe, cycle):
@@ -193,16 +193,25 @@ def walk(intersect, a, b):
     steps = [(int(x), int(y)) for x, y in ask(intersect, list(a), list(b))]
     if len(steps) > MOST:
         raise CannotDraw(f"Your walk takes {len(steps)} cycles; the picture holds {MOST}. Choose shorter lists.")
+    after = [*steps[1:], None]
     lines = tuple(
-        (f"{cycle}", ((f"{x}", ""), (f"{y}", ""), ("MAC", "on") if x == y else ("drop the smaller", "left")))
-        for cycle, (x, y) in enumerate(steps)
+        (f"{cycle}", ((f"{x}", ""), (f"{y}", ""), ("MAC", "on") if x == y else ("", ""), (moves((x, y), then), "left")))
+        for cycle, ((x, y), then) in enumerate(zip(steps, after, strict=True))
     )
     found = sum(x == y for x, y in steps)
     says = (
         f"Nonzero weights at {list(a)}, nonzero activations at {list(b)}. Your walk takes {len(steps)} cycles and "
         f"finds {found} pairs; {len(set(a) & set(b))} coordinates stand in both lists."
     )
-    return Picture(says, (Table("", ("head of a", "head of b", "then"), lines),))
+    return Picture(says, (Table("", ("head of a", "head of b", "", "then you"), lines),))
+
+
+def moves(now, then):
+    """What a step of a walk does with the heads."""
+    if then is None:
+        return "stop"
+    moved = [name for name, x, y in zip("ab", now, then, strict=True) if x != y]
+    return f"move on in {' and '.join(moved)}" if moved else "stay"
 
 
 @picture
