@@ -10,6 +10,7 @@ import base64
 import binascii
 import json
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -111,8 +112,9 @@ def _write_int(value: int, depth: int, budget: _Budget) -> int:
 
 
 def _write_float(value: float, depth: int, budget: _Budget) -> Any:
+    """A whole float is written as text: JSON that passes through JavaScript, as in a browser's files, makes 1.0 a 1."""
     plain = float.__float__(value)
-    return plain if math.isfinite(plain) else {"!": "float", "is": repr(plain)}
+    return {"!": "float", "is": repr(plain)} if not math.isfinite(plain) or plain.is_integer() else plain
 
 
 def _write_complex(value: complex, depth: int, budget: _Budget) -> Any:
@@ -175,6 +177,9 @@ _WRITERS: tuple[tuple[type, Callable[..., Any]], ...] = (
 )
 
 
+_FLOAT = re.compile(r"nan|-?inf|-?\d{1,20}\.0|-?\d(\.\d{1,20})?e[+-]\d{1,3}", re.ASCII)  # as repr writes them
+
+
 def decode(data: Any, caps: Caps = CAPS) -> Any:
     """The value that `encode` wrote.
 
@@ -208,7 +213,7 @@ def _decode_tagged(data: dict[str, Any], depth: int, budget: _Budget) -> Any:
         return tuple(_decode(item, depth + 1, budget) for item in body)
     if tag == "dict" and isinstance(body, dict):
         return {key: _decode(item, depth + 1, budget) for key, item in body.items()}
-    if tag == "float" and body in ("nan", "inf", "-inf"):
+    if tag == "float" and isinstance(body, str) and _FLOAT.fullmatch(body):
         return float(body)
     if tag == "complex" and isinstance(body, list) and len(body) == 2:
         return complex(*(_real(part, depth + 1, budget) for part in body))

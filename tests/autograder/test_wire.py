@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import pickle
 
 import numpy as np
@@ -188,3 +189,15 @@ def test_a_frame_is_read_whole_or_not_at_all():
 def test_a_message_made_to_hurt_its_reader_is_refused(text, said):
     with pytest.raises(WireError, match=said):
         unpack(text)
+
+
+def as_javascript(text):
+    """A number as JavaScript writes it again after reading it."""
+    number = float(text)
+    return int(number) if number.is_integer() else number
+
+
+@pytest.mark.parametrize("value", [1.0, -0.0, 0.0, 3e300, 1e22, -1e16, 12345678.0, 5e-324, 0.5])
+def test_a_float_stays_a_float_where_javascript_passes_the_json_on(value):
+    passed_on = json.loads(json.dumps(encode([value])), parse_float=as_javascript)
+    assert repr([value]) == repr(decode(passed_on))
