@@ -99,6 +99,9 @@ class Measured:
     def _repr_html_(self) -> str:
         return self.table._repr_html_()
 
+    def _repr_markdown_(self) -> str:
+        return self.table._repr_markdown_()
+
     def __str__(self) -> str:
         return str(self.table)
 

@@ -9,6 +9,7 @@ ifmap  57,600
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -42,7 +43,19 @@ class Table:
             f"<tbody>{body}</tbody></table></div>{notes}"
         )
 
+    def _repr_markdown_(self) -> str:
+        """The same for paper, where a table is LaTeX's own."""
+        columns = list(zip(*self.rows, strict=True))
+        align = [":---", *(":---" if max(map(len, cells)) > 20 else "---:" for cells in columns[1:])]
+        rows = [[_plain(cell) for cell in row] for row in (self.head, *self.rows)]
+        table = "\n".join(f"| {' | '.join(row)} |" for row in (rows[0], align, *rows[1:]))
+        return "\n\n".join([f"**{_plain(self.caption)}**", table, *map(_plain, self.notes)])
+
 
 def _cells(row: Sequence[str]) -> str:
     first, *others = (html.escape(cell) for cell in row)
     return f'<th scope="row">{first}</th>' + "".join(f"<td{_SAID[len(cell) > 20]}>{cell}</td>" for cell in others)
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"([\\`*_|<>\[\]])", r"\\\1", text)

@@ -113,6 +113,9 @@ class Held:
     def _repr_html_(self) -> str:
         return self.table._repr_html_()
 
+    def _repr_markdown_(self) -> str:
+        return self.table._repr_markdown_()
+
     def __str__(self) -> str:
         return str(self.table)
 
@@ -311,8 +314,7 @@ def dataflows() -> Table:
     )
     return Table("Dataflows on AlexNet, 16 images, 256 PEs, equal area", head, tuple(lines), (
         "Ours: each cut for least energy within its rule; prices of table IV, areas by a public model of the paper.",
-        "Narrowly: for output stationary the buffer keeps filters and the windows at work only, and neighbours share",
-        "no pixels, as that model has it.",
+        "Narrowly: for output stationary the buffer keeps filters and windows at work only, and shares no pixels.",
         f"Theirs: ISCA 2016, abstract: {least} to {most} on CONV, at least {fully} on FC, for all dataflows together.",
         "Judged to one decimal, as those are printed.",
     ))  # fmt: skip

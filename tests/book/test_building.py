@@ -93,6 +93,11 @@ widgets.pe_array(systolic.timeline(layer, systolic.Systolic(2, 2, "ws")))
 widgets.loop_stepper(layer)
 ```
 
+```{code-cell} python
+from accelsim.sheets import Table
+Table("A long table", ("layer", "said"), tuple((f"layer_{i}", "some words " * 9) for i in range(40)), ("a [note]",))
+```
+
 :::{dropdown} A solution
 is printed
 :::
@@ -115,6 +120,11 @@ def test_on_paper_views_are_pictures_and_numbers_and_solutions_are_there(small: 
         assert words in paper
     assert "<div" not in paper
     assert "accelsim-view" not in paper
+    assert r"\sphinxstylestrong{A long table}" in paper
+    assert "a {[}note{]}" in paper
+    shared = re.search(r"begin\{longtable\}\{((?:\\X\{\d+\}\{\d+\})+)\}", paper)
+    assert shared
+    assert 2 == shared[1].count("X"), "two columns share out the width of the page"
 
 
 def test_the_whole_book_builds_with_the_network_closed(tmp_path: Path) -> None:
