@@ -73,7 +73,7 @@ class Picture:
 
     def _repr_html_(self) -> str:
         tables = "".join(table.html() for table in self.tables)
-        side_by_side = "display:flex;flex-wrap:wrap;align-items:flex-start;overflow-x:auto"
+        side_by_side = "display:flex;flex-wrap:wrap;align-items:flex-start"
         return f'<p>{html.escape(self.says)}</p><div style="{side_by_side}">{tables}</div>'
 
 
@@ -137,7 +137,8 @@ def shade(share: float) -> str:
 
 
 def _heading(scope: str, name: object, side: str = "right") -> str:
-    return f'<th scope="{scope}" style="padding:1px 5px;text-align:{side}">{html.escape(str(name))}</th>'
+    pads = "padding:1px 5px;white-space:nowrap"
+    return f'<th scope="{scope}" style="{pads};text-align:{side}">{html.escape(str(name))}</th>'
 
 
 def _side(look: str | float) -> str:

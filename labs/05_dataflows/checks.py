@@ -139,7 +139,7 @@ def clear(name: str, tensor: str, stream: str) -> str:
         judging.LEAVES: "In an output stationary schedule a sum stays in its PE until it is complete. Yours goes "
         "to the GLB in "
         "parts, which the GLB has to read back and add. Store after the last c, not after each.",
-        judging.ABSENT: "A MAC uses what is in the registers of its own PE. Look at the cycle and PE below: load "
+        judging.ABSENT: "A MAC uses what is in the registers of its own PE. Look at the cycle and PE told here: load "
         "that operand "
         "there in that cycle or before, and do not replace it in between.",
     }[name]
@@ -690,7 +690,8 @@ BEST = Question(
         Mistake(
             judging.UNSHARED,
             None,
-            "Right, but it moves more than 1.5 times the words of the best schedule we know. In the counters look "
+            "Your schedule does the work, and moves more than 1.5 times the words of the best we know. In the "
+            "counters look "
             "for the "
             "tensor that is read most: in how many PEs is each of its words needed in the same cycle, and in how many "
             "cycles running? One read can serve them all.",
@@ -699,7 +700,8 @@ BEST = Question(
         Mistake(
             judging.SHAPE,
             None,
-            "Right and close: within 1.5 times the best known. A multicast reaches any list of PEs, so the tile "
+            "Your schedule does the work within 1.5 times the best known words. A multicast reaches any list of PEs, "
+            "so the tile "
             "that the "
             "PEs work on need not be rows x columns. A tile of a by b sums reads a + b words per cycle for a x b MACs: "
             "which a and b, with as many PEs, read least, edge tiles included?",

@@ -1024,8 +1024,8 @@ BEST_TILE = Question(
             "several slips at once",
             None,
             "The tile would fit if halo, second copy and wide sums took no room, and not with one of these slips "
-            "alone. Lay your own count of the room beside the rows above, tensor by tensor; buffer.need gives their "
-            "sum.",
+            "alone. Lay your own count of the room beside the words told here, tensor by tensor; buffer.need gives "
+            "their sum.",
             CAPACITY,
         ),
         Mistake(
@@ -1053,8 +1053,8 @@ BEST_TILE = Question(
         Mistake(
             "a poor shape of tile",
             None,
-            "There is a tile of another shape that moves fewer words. See which tensor moves most in the rows above, "
-            "and which letter's tiles make it come again; then give the room to that letter.",
+            "There is a tile of another shape that moves fewer words. Of the words read and written, see which tensor "
+            "has most, and which letter's tiles make it come again; then give the room to that letter.",
             BIGGEST,
         ),
     ),

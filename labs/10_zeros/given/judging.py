@@ -360,7 +360,7 @@ def in_step(lines, weights, activations, mode, need, cycles):
                 ("needed", wanted[at]),
             )
             yield Finding(
-                f"cycle {at}, PE {pe}: {line[at]} where it is {wanted[at]}",
+                f"your letter for PE {pe} in cycle {at} is {line[at]}, and {wanted[at]} is needed",
                 evidence,
                 step_name(lines, weights, activations, mode),
             )
