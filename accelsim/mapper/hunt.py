@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from itertools import product
+from itertools import combinations, product
 from time import perf_counter
 
 import numpy as np
@@ -27,6 +27,7 @@ from accelsim.mapper.space import Keeps, MapSpace
 from accelsim.mapper.tiles import Bound, Flags, Lattice, Numbers, Place, Rows
 from accelsim.mapping import Mapping, nest
 from accelsim.report import Report, evaluate
+from accelsim.workload import Layer
 
 OBJECTIVES = ("energy", "cycles", "edp", "pareto")
 SMALL = 20_000  # a space up to this size is gone through one mapping after the other
@@ -670,13 +671,14 @@ def _cost(hunt: _Hunt, tree: _Tilings, found: _Inner) -> None:
         start, size = start + size, min(TILINGS, size * 2)
 
 
-ROUNDS, BROOD, PARENTS = 60, 1500, 24  # of the random search: generations, mappings in each, and those that go on
+ROUNDS, BROOD, PARENTS = 150, 500, 24  # of the random search: generations, mappings in each, and those that go on
 
 
 def _improve(hunt: _Hunt) -> None:
     """Random mappings, then changes of the best of them: another split of a dimension, or other orders.
 
-    Where factors that divide allow a proof among themselves, what that finds in a third of the time is the start.
+    Where factors that divide allow a proof among themselves, what that finds in a third of the time is the start,
+    for the layer itself and for larger ones whose mappings end in a clipped tile on this one.
     """
     hunt.total = ROUNDS
     hunt.bound = min(compulsory(hunt.space, hunt.objective, keeps) for keeps in hunt.space.keeps)
@@ -693,17 +695,53 @@ _Row = tuple[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...], Keeps]
 
 
 def _start(hunt: _Hunt) -> list[Mapping]:
-    whole = replace(hunt.space, imperfect=False)
-    if not whole.size or way(whole) == "random":
-        return []
-    try:
-        found = search(whole, hunt.objective, seconds=10.0 if hunt.seconds is None else hunt.seconds / 3)
-    except MappingError:
-        return []
-    hunt.counts += Counter(found.counts)
-    for point in found.front:
-        hunt.add(point)
-    return [nest(point.mapping) for point in found.front]
+    """Good mappings of the layer and of slightly larger ones, with factors that divide these."""
+    layers = [hunt.space.layer, *_larger(hunt.space.layer)] if hunt.space.imperfect else [hunt.space.layer]
+    spaces = [replace(hunt.space, layer=layer, imperfect=False) for layer in layers]
+    spaces = [where for where in spaces if where.size and way(where) != "random"]
+    share = (30.0 if hunt.seconds is None else hunt.seconds / 3) / max(1, len(spaces))
+    found = []
+    for where in spaces:
+        try:
+            one = search(where, hunt.objective, seconds=share)
+        except MappingError:
+            continue
+        hunt.counts += Counter(one.counts)
+        found += [nest(point.mapping) for point in one.front]
+    for keeps, rows in _by_keeps([_row(hunt.space, mapping) for mapping in found]).items():
+        batch = hunt.space.batch([row[:2] for row in rows], keeps)
+        hunt.take(batch, hunt.space.costs(batch))
+    return found
+
+
+def _larger(layer: Layer) -> list[Layer]:
+    """The layer with one or two sizes rounded up, by a tenth at most, to the next that more numbers divide.
+
+    >>> from accelsim import conv
+    >>> [dict(layer.bounds)["P"] for layer in _larger(conv("c", P=55))]
+    [56]
+    """
+    rounded = {}
+    for dim, size in layer.bounds:
+        more = [n for n in range(size + 1, size + size // 10 + 1) if _parts(n) > _parts(size)]
+        if more:
+            rounded[dim] = more[0]
+    some = [dims for many in (1, 2) for dims in combinations(rounded, many)]
+    return [
+        replace(layer, bounds=tuple((d, rounded[d] if d in dims else size) for d, size in layer.bounds))
+        for dims in some
+    ]
+
+
+def _parts(size: int) -> int:
+    return sum(size % part == 0 for part in range(1, size + 1))
+
+
+def _by_keeps(rows: list[_Row]) -> dict[Keeps, list[_Row]]:
+    found: dict[Keeps, list[_Row]] = {}
+    for row in rows:
+        found.setdefault(row[2], []).append(row)
+    return found
 
 
 def _row(where: MapSpace, mapping: Mapping) -> _Row:
@@ -743,7 +781,8 @@ def _round(hunt: _Hunt, parents: list[_Row]) -> list[_Row]:
 
 
 def _newcomer(where: MapSpace, random: np.random.Generator) -> _Row:
-    ways, orders = where._drawn(random)
+    ways = tuple(where.draw_few(at, random) for at in range(len(where.layer.bounds)))
+    orders = where.shuffled(ways, random)
     return ways, orders, where.keeps[int(random.integers(len(where.keeps)))]
 
 
@@ -753,7 +792,7 @@ def _child(where: MapSpace, parents: list[_Row], random: np.random.Generator) ->
     fresh = list(ways)
     for _ in range(int(random.integers(0, 3))):
         at = int(random.integers(len(fresh)))
-        fresh[at] = where.draw(at, random)
+        fresh[at] = where.draw_few(at, random) if random.random() < 0.7 else where.draw(at, random)
     if random.random() < 0.5:
         level, shuffled = int(random.integers(where.depth)), where.shuffled(fresh, random)
         orders = (*orders[:level], shuffled[level], *orders[level + 1 :])

@@ -75,15 +75,14 @@ class MapSpace:
     def _ways(self, at: int) -> Iterator[Split]:
         size, fixed = self.layer.bounds[at][1], self.fixed(at)
         for way in self._chains(size, 1, fixed, 0):
-            yield tuple(
-                way[3 * (self.depth - 1 - level) + 2 - kind] for kind in range(3) for level in range(self.depth)
-            )
+            yield self._by_kind(way)
 
-    def _choices(self, size: int, step: int, slot: int, fixed: int) -> list[int]:
+    def _choices(self, size: int, step: int, slot: int, fixed: int) -> Sequence[int]:
         """Bounds that one slot may have, when the slots inside it step by `step`."""
-        most = -(-size // step)
-        allowed = range(1, most + 1) if self.imperfect else _divisors(most)
-        return [bound for bound in allowed if bound <= self._most(slot) and fixed in (0, bound)]
+        most, room = -(-size // step), self._most(slot)
+        if self.imperfect:
+            return range(max(1, fixed), min(most, room, fixed or most) + 1)
+        return [bound for bound in _divisors(most) if bound <= room and fixed in (0, bound)]
 
     def _chains(self, size: int, step: int, fixed: list[int], slot: int) -> Iterator[Split]:
         if slot == len(fixed):
@@ -207,6 +206,30 @@ class MapSpace:
             weights = np.array([float(self._complete(dim, slot + 1, step * bound)) for bound in choices])
             way.append(choices[int(np.searchsorted(np.cumsum(weights), random.random() * weights.sum(), side="right"))])
             step *= way[-1]
+        return self._by_kind(way)
+
+    def draw_few(self, dim: int, random: np.random.Generator) -> Split:
+        """A random split of a dimension into few loops, those inside often as large as they can be.
+
+        Where bounds need not divide, most splits have a loop everywhere and fit nowhere.
+        """
+        size, fixed, step, way = self.layer.bounds[dim][1], self.fixed(dim), 1, []
+        busy = set(random.choice(len(fixed), size=int(random.integers(0, 4)), replace=False).tolist())
+        for slot in range(len(fixed)):
+            choices = self._choices(size, step, slot, fixed[slot])
+            if not fixed[slot] and slot == len(fixed) - 1:
+                choices = choices[-1:]
+            elif not fixed[slot] and slot not in busy:
+                choices = choices[:1]
+            if not choices:
+                return self.draw(dim, random)
+            at = len(choices) ** random.random() if random.random() < 0.6 else len(choices)
+            way.append(choices[int(at) - 1])
+            step *= way[-1]
+        return self._by_kind(way) if step >= size else self.draw(dim, random)
+
+    def _by_kind(self, way: Sequence[int]) -> Split:
+        """Bounds slot by slot from the innermost, as a split."""
         return tuple(way[3 * (self.depth - 1 - level) + 2 - kind] for kind in range(3) for level in range(self.depth))
 
     def invalid(self, batches: Sequence[Batch]) -> dict[str, int]:

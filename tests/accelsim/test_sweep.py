@@ -57,25 +57,28 @@ def test_a_dask_worker_killed_in_the_middle_loses_nothing(tmp_path):
         replace(eyeriss, levels=(dram, replace(glb, capacity=n), spad)) for n in (20_000, 30_000, 40_000, 51_200)
     ]
     designs = [(arch, template) for arch in machines]
-    layers = [catalog.alexnet().layer(name) for name in ("conv1", "conv3")]
+    layers = [catalog.alexnet().layer(name) for name in ("conv1", "conv4")]
     with ThreadPoolExecutor(1) as one:
         serial = sweep(layers, designs, executor=one)
     cluster = Cluster(tmp_path)
     try:
         with distributed.Client(cluster.address) as client:
-            killer = threading.Thread(target=kill_when_busy, args=(client, cluster))
+            left: list[int] = []
+            killer = threading.Thread(target=kill_when_busy, args=(client, cluster, left))
             killer.start()
             spread = sweep(layers, designs, executor=client.get_executor())
             killer.join()
         assert cluster.workers[0].wait() == -signal.SIGKILL
+        assert left == [2], "both workers were to be at work when one was killed"
     finally:
         cluster.stop()
     assert known(serial) == known(spread)
 
 
-def kill_when_busy(client, cluster):
-    """Kill the first worker once both are at work."""
+def kill_when_busy(client, cluster, left):
+    """Kill the first worker once both are at work, and say how many were."""
     until = time.monotonic() + 60
     while time.monotonic() < until and not all(client.processing().values()):
         time.sleep(0.02)
+    left.append(sum(map(bool, client.processing().values())))
     cluster.workers[0].send_signal(signal.SIGKILL)

@@ -2,6 +2,7 @@
 
     python -m tests.bench.mapper                     CONV layers of AlexNet and ResNet-50 on two machines
     python -m tests.bench.mapper --peers             first makes ZigZag's environment in build/peers (network needed)
+    python -m tests.bench.mapper --record            and writes what was measured to the table that the book shows
     python -m tests.bench.mapper --published         AlexNet on Eyeriss beside the mapping of the chip's authors
 
 All searches run on one core. Exit status 1: a mapping has a fault, or `evaluate` gives it another value.
@@ -10,36 +11,41 @@ All searches run on one core. Exit status 1: a mapping has a fault, or `evaluate
 from __future__ import annotations
 
 import argparse
+import csv
 import os
 import platform
 import sys
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from accelsim import Arch, Layer, catalog, conv, evaluate, problems
 from accelsim.mapper import Found, keeping, search, space
+from accelsim.mapper.tables import RECORD, beside_the_chip
 from tests.bench.counts import plain as given_to_peers
-from tests.bench.engine import PEERS, install, measured
+from tests.bench.engine import PEERS, ROOT, install, measured
 from tests.bench.meter import Clock, one_core
-from tests.bench.tasks import plain
+from tests.bench.tasks import plain, plain_tpu
 
 TEMPLATES = {  # what the machines' published mappings keep at each level
     name: keeping(catalog.machine(name), catalog.mappings(name, "alexnet")["conv1"]) for name in ("eyeriss", "tpu_v1")
 }
+PLAIN = {"eyeriss": plain, "tpu_v1": plain_tpu}
+HEADS = ("space", "costed", "CPU s", "energy", "cycles", "EDP", "gap", "same a.", "CPU s", "ZigZag", "times", "EDP")
+HEAD = "{:<18.18} {:>8} {:>9} {:>6} {:>11} {:>11} {:>11} {:>7}"
+COLUMNS = (
+    *("machine", "network", "layer", "space", "costed", "cpu_s", "energy", "cycles", "edp", "gap"),
+    *("same_costed", "same_cpu_s", "zigzag_cpu_s", "zigzag_edp", "our_edp_by_zigzag"),
+)
 ZIGZAG = next(peer for peer in PEERS if peer.name == "zigzag")
 NOTES = """\
 gap: how far above the least EDP of the space the mapping may be, at most; 0.00% is a proof. Spaces: all factors that
 divide, all loop orders, all arrays, levels keep what the published mappings keep there.
-same array: the same search with the array row stationary as ZigZag's is, one group of a layer. ZigZag: all orders of
-six merged loops by its own LOMA engine, its own energy and latency, which differ from ours (see the page on
-validation): no energy for links, halos fetched again, psums read at the first update; each operand may keep loops of
-its own at a memory, which a nest cannot say. times: CPU seconds of ZigZag over those of "same array". EDP: of the
-mapping that ZigZag finds over that of ours, both by ZigZag's own model, which ours was not chosen by."""
-
-REASONS = """\
-energies: the chip's mapping, then the mapper's. Why they differ: the mapper seeks the least energy times cycles of this
-model, and is free to put channels, filter rows and filters on either axis; with more channels side by side, psums are
-added in the array and fewer of them go to the GLB. The chip's rows run on 14 columns with a clipped last strip (conv1,
-conv2), which the mapper's factors, which must divide, cannot say: on conv1 that puts more of its PEs to work."""
+same a.: mappings costed, and CPU seconds, of the same search with the array that ZigZag is given (row stationary, or
+weight stationary), one group of a layer. ZigZag: CPU seconds; all orders of six merged loops by its LOMA engine, its
+own energy and latency, which differ from ours (see the page on validation): no energy for links, halos fetched again,
+psums read at the first update; each operand may keep loops of its own at a memory, which a nest cannot say.
+times: those CPU seconds over ours. EDP: of the mapping that ZigZag finds over that of ours, both by ZigZag's own model,
+which ours was not chosen by."""
 
 
 def layers(network: str) -> Iterator[Layer]:
@@ -73,49 +79,44 @@ def faults(found: Found) -> list[str]:
     return wrong + ([f"{found.value} is not {value}"] if abs(value - found.value) > 1e-12 * value else [])
 
 
-def line(found: Found, cpu: float, what: str = "") -> str:
+def line(row: dict[str, Any]) -> str:
     """A row of the table."""
-    layer = found.space.layer.name + what
     return (
-        f"{layer:<28} {found.space.size:>8.1e} {found.considered:>9,} {cpu:>6.2f} {found.report.total:>11.4e} "
-        f"{found.report.cycles:>11,} {found.value:>11.4e} {found.gap:>7.2%}"
+        f"{row['layer']:<18} {row['space']:>8.1e} {row['costed']:>9,} {row['cpu_s']:>6.2f} {row['energy']:>11.4e} "
+        f"{row['cycles']:>11,} {row['edp']:>11.4e} {row['gap']:>7.2%}"
     )
 
 
-def beside(layer: Layer, arguments: argparse.Namespace) -> Iterator[str]:
-    """ZigZag's search and ours with its array."""
-    given = plain(one_group(layer))
-    (x,), y = given["spatial"]
-    array = " ".join([f"{x[0]}{x[1]}@x", *(f"{dim}{bound}@y" for dim, bound in y)])
-    template = f"DRAM: ? | GLB[ifmap ofmap]: ? {array} | spad: ?"
-    found, cpu = timed(one_group(layer), catalog.eyeriss(), template, arguments.seconds)
-    yield line(found, cpu, ", same array")
+def against(row: dict[str, Any]) -> str:
+    """The rest of a row: ZigZag beside the same search with its array."""
+    if "failed" in row:
+        return f"  ZigZag failed: {row['failed']}"
+    times, edp = row["zigzag_cpu_s"] / row["same_cpu_s"], row["zigzag_edp"] / row["our_edp_by_zigzag"]
+    return f" {row['same_costed']:>7,} {row['same_cpu_s']:>6.2f} {row['zigzag_cpu_s']:>6.2f} {times:>6.1f} {edp:>6.2f}"
+
+
+def alone(layer: Layer, machine: str, network: str, arguments: argparse.Namespace) -> tuple[dict[str, Any], Found]:
+    """Our search of a layer, every array allowed."""
+    found, cpu = timed(layer, catalog.machine(machine), TEMPLATES[machine], arguments.seconds)
+    told = {"space": found.space.size, "costed": found.considered, "cpu_s": round(cpu, 2), "gap": found.gap}
+    report = {"energy": found.report.total, "cycles": found.report.cycles, "edp": found.value}
+    return {"machine": machine, "network": network, "layer": layer.name} | told | report, found
+
+
+def beside(layer: Layer, machine: str, arguments: argparse.Namespace) -> dict[str, Any]:
+    """ZigZag's search of one group of a layer, and ours with its array."""
+    given = PLAIN[machine](one_group(layer))
+    loops = [f"{dim}{bound}@{axis}" for axis, row in zip("xy", given["spatial"], strict=True) for dim, bound in row]
+    template = TEMPLATES[machine].replace("?@x ?@y", " ".join(loop for loop in loops if loop[1:3] != "1@"))
+    found, cpu = timed(one_group(layer), catalog.machine(machine), template, arguments.seconds)
+    ours = {"same_costed": found.considered, "same_cpu_s": round(cpu, 3)}
+    stages = given_to_peers(found.space.layer, found.mapping)["stages"]
     try:
-        stages = given_to_peers(found.space.layer, found.mapping)["stages"]
         row = measured(ZIGZAG.interpreter, "peer_zigzag_mapper", given | {"stages": stages})
     except RuntimeError as error:
-        yield f"  ZigZag: failed, {error}"
-        return
-    edp = row["energy"] * row["cycles"]
-    yield (
-        f"{layer.name + ', ZigZag 3.9.1':<28} {'':>8} {row['costed']:>9,} {row['cpu_s']:>6.2f} {row['energy']:>11.4e} "
-        f"{row['cycles']:>11,.0f} {edp:>11.4e}   times {row['cpu_s'] / cpu:.1f}, EDP {edp / row['ours']:.2f}"
-    )
-
-
-def published(seconds: float) -> Iterator[str]:
-    """The mapping of Eyeriss's authors for each layer of AlexNet, beside what the mapper finds."""
-    arch = catalog.eyeriss()
-    for name, mapping in catalog.mappings("eyeriss", "alexnet").items():
-        theirs = evaluate(catalog.alexnet().layer(name), arch, mapping)
-        found, _ = timed(theirs.layer, arch, TEMPLATES["eyeriss"], seconds)
-        ours = found.report
-        energy, cycles = theirs.total / ours.total, theirs.cycles / ours.cycles
-        yield f"{name}: the chip's costs {energy:.2f} times the energy, {cycles:.2f} times the cycles"
-        yield f"  chip:   {mapping}\n  mapper: {found.mapping}"
-        for level in ("DRAM", "GLB", "NoC", "spad"):
-            yield f"  {level:<5} {theirs.by_level()[level]:>11.4e} {ours.by_level()[level]:>11.4e} {arch.unit}"
-        yield f"  PEs at work {theirs.counts.active:>4} {ours.counts.active:>4} of {arch.pes}"
+        return ours | {"failed": str(error)}
+    theirs = {"zigzag_cpu_s": round(row["cpu_s"], 2), "zigzag_edp": row["energy"] * row["cycles"]}
+    return ours | theirs | {"our_edp_by_zigzag": row["ours"]}
 
 
 def parse(words: Iterable[str] | None = None) -> argparse.Namespace:
@@ -125,6 +126,7 @@ def parse(words: Iterable[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--machines", nargs="+", choices=TEMPLATES, default=list(TEMPLATES))
     parser.add_argument("--networks", nargs="+", choices=["alexnet", "resnet50"], default=["alexnet", "resnet50"])
     parser.add_argument("--seconds", type=float, default=10.0, help="the most that one search may take")
+    parser.add_argument("--record", action="store_true", help=f"write accelsim/data/{RECORD}, which the book shows")
     parser.add_argument("--published", action="store_true", help="only AlexNet on Eyeriss beside the chip's mapping")
     return parser.parse_args(None if words is None else list(words))
 
@@ -133,25 +135,39 @@ def main(words: Iterable[str] | None = None) -> int:
     arguments = parse(words)
     one_core()
     if arguments.published:
-        print(*published(arguments.seconds), REASONS, sep="\n")
+        print(beside_the_chip())
         return 0
     if arguments.peers and (why := install(ZIGZAG)):
         print(f"zigzag: {why}")
     load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
-    print(f"{platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} cores{load}")
-    wrong = []
+    where = f"{platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} cores{load}"
+    print(where)
+    rows, wrong = [], []
+    peers = not arguments.alone and ZIGZAG.interpreter.exists()
     for machine in arguments.machines:
         for network in arguments.networks:
-            heads = ("space", "costed", "CPU s", "energy", "cycles", "EDP", "gap")
-            print("{:<28} {:>8} {:>9} {:>6} {:>11} {:>11} {:>11} {:>7}".format(f"{network} on {machine}", *heads))
+            heads = HEAD + " {:>7} {:>6} {:>6} {:>6} {:>6}" * peers
+            print(heads.format(f"{network} on {machine}", *HEADS))
             for layer in layers(network):
-                found, cpu = timed(layer, catalog.machine(machine), TEMPLATES[machine], arguments.seconds)
+                row, found = alone(layer, machine, network, arguments)
                 wrong += faults(found)
-                print(line(found, cpu), flush=True)
-                if machine == "eyeriss" and not arguments.alone and ZIGZAG.interpreter.exists():
-                    print(*beside(layer, arguments), sep="\n", flush=True)
+                row |= beside(layer, machine, arguments) if peers else {}
+                print(line(row) + (against(row) if peers else ""), flush=True)
+                rows.append(row)
     print(NOTES, *wrong, sep="\n")
+    if arguments.record and not wrong:
+        record(rows, where)
     return int(bool(wrong))
+
+
+def record(rows: list[dict[str, Any]], where: str) -> None:
+    """Write what was measured to the table that the book shows."""
+    with (ROOT / "accelsim" / "data" / RECORD).open("w", newline="") as file:
+        file.write("# Searches of the mapper and of ZigZag 3.9.1, by `python -m tests.bench.mapper --record`\n")
+        file.write(f"# on {where}\n")
+        table = csv.DictWriter(file, COLUMNS, restval="", extrasaction="ignore", lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
 
 
 if __name__ == "__main__":

@@ -72,6 +72,23 @@ def memory(words: int, energy: float, operands: list[str], bits: int, array: boo
 
 
 def machine(given: dict[str, Any]) -> dict[str, Any]:
+    array = {"unit_energy": given["energy"]["MAC"], "unit_area": 0.0, "dimensions": ["D1", "D2"]}
+    array["sizes"] = given["array"]
+    return {"name": "machine", "memories": MEMORIES[given["machine"]](given), "operational_array": array}
+
+
+def tpu(given: dict[str, Any]) -> dict[str, Any]:
+    words, energy = given["words"], given["energy"]
+    link = round(given["bandwidth"] * WORD)
+    return {
+        "reg": memory(words["reg"], energy["reg"], ["I2"], WORD, False),
+        "acc": memory(words["acc"], energy["acc"], ["O"], GLB_PORT, True),
+        "UB": memory(words["UB"], energy["UB"], ["I1", "O"], GLB_PORT, True),
+        "DRAM": memory(10**9, energy["DRAM"], list(OPERANDS), link, True),
+    }
+
+
+def eyeriss(given: dict[str, Any]) -> dict[str, Any]:
     words, energy = given["words"], given["energy"]
     link = round(given["bandwidth"] * WORD)
     spads = {
@@ -80,8 +97,10 @@ def machine(given: dict[str, Any]) -> dict[str, Any]:
     }
     glb = memory(words["GLB"], energy["GLB"], ["I1", "O"], GLB_PORT, True)
     dram = memory(10**9, energy["DRAM"], list(OPERANDS), link, True)
-    array = {"unit_energy": energy["MAC"], "unit_area": 0.0, "dimensions": ["D1", "D2"], "sizes": given["array"]}
-    return {"name": "eyeriss", "memories": {**spads, "GLB": glb, "DRAM": dram}, "operational_array": array}
+    return {**spads, "GLB": glb, "DRAM": dram}
+
+
+MEMORIES = {"eyeriss": eyeriss, "tpu_v1": tpu}
 
 
 def layer(given: dict[str, Any]) -> dict[str, Any]:

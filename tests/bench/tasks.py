@@ -30,6 +30,7 @@ def plain(layer: Layer) -> dict[str, Any]:
     filters = max(part for part in range(1, height // layer.dims["R"] + 1) if layer.dims["M"] % part == 0)
     return {
         "name": layer.name,
+        "machine": "eyeriss",
         "stride": dict(layer.tensor("ifmap").ranks[-2].terms)["P"],
         "sizes": {dim: size for dim, size in layer.dims.items() if dim != "G"},
         "array": [width, height],
@@ -37,4 +38,26 @@ def plain(layer: Layer) -> dict[str, Any]:
         "energy": {"DRAM": dram.read, "GLB": glb.read, "link": glb.link, "spad": spad.read, "MAC": ARCH.mac},
         "bandwidth": dram.bandwidth,
         "spatial": [[["P", rows]], [["R", layer.dims["R"]], ["M", filters]]],
+    }
+
+
+def plain_tpu(layer: Layer) -> dict[str, Any]:
+    """The same for the TPU-like machine, weight stationary: channels down the array, filters across.
+
+    >>> plain_tpu(LAYERS["conv3"])["spatial"]
+    [[['M', 192]], [['C', 256]]]
+    """
+    arch = catalog.tpu_v1()
+    dram, buffer, acc, _ = arch.levels
+    across, down = (
+        max(part for part in range(1, room + 1) if layer.dims[dim] % part == 0)
+        for dim, room in zip("MC", acc.fanout, strict=True)
+    )
+    return plain(layer) | {
+        "machine": "tpu_v1",
+        "array": list(acc.fanout),
+        "words": {"UB": buffer.capacity, "acc": acc.capacity, "reg": 1},  # of two, one is being filled
+        "energy": {level.name: level.read for level in arch.levels} | {"MAC": arch.mac},
+        "bandwidth": dram.bandwidth,
+        "spatial": [[["M", across]], [["C", down]]],
     }
