@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import sqlite3
@@ -15,6 +16,7 @@ from typing import Any
 
 from autograder.errors import AutograderError
 
+_QUIET = logging.NullHandler()  # where nothing listens; a command that has set up logging still hears
 CONFIG_FILE, COURSE_ID = "nbgrader_config.py", "deep_learning_hardware"
 
 CONFIG = """\
@@ -133,9 +135,11 @@ def _settle(folder: Path) -> None:
 def ready_nbgrader() -> None:
     """Call before importing nbgrader or nbformat.
 
-    Keeps `import nbformat` from building a grammar that nothing here uses (2 s), and lets nbgrader find the `alembic`
-    command of this environment, which it starts by name when it makes a gradebook.
+    Keeps `import nbformat` from building a grammar that nothing here uses (2 s), lets nbgrader find the `alembic`
+    command of this environment, which it starts by name when it makes a gradebook, and keeps it from printing the
+    traceback of what it then raises and `gradebook` explains.
     """
+    logging.getLogger("tornado.application").addHandler(_QUIET)
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     scripts, path = sysconfig.get_path("scripts"), os.environ.get("PATH", "")
     if scripts not in path.split(os.pathsep):
@@ -185,14 +189,15 @@ def gradebook(course: Course, url: str = "") -> Iterator[Any]:
     Raises AutograderError when the database cannot be read or written.
     """
     settings = config(course).CourseDirectory
-    from nbgrader.api import Gradebook
+    from nbgrader.api import Gradebook, InvalidEntry
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
         with Gradebook(url or settings.db_url, settings.course_id) as book:
             yield book
-    except SQLAlchemyError as error:
-        why = getattr(error, "orig", None) or getattr(error, "args", [""])[0] or type(error).__name__
+    except (SQLAlchemyError, InvalidEntry) as error:  # nbgrader raises the second in place of some of the first
+        said = error.__context__ if isinstance(error, InvalidEntry) else error
+        why = getattr(said, "orig", None) or getattr(said, "args", [""])[0] or type(error).__name__
         raise AutograderError(f"the gradebook {_public(url or settings.db_url)}: {why}; {_advice(str(why))}") from error
     except ModuleNotFoundError as error:  # the driver that the URL names
         raise AutograderError(

@@ -146,14 +146,23 @@ def test_of_a_damaged_gradebook_nothing_is_claimed_to_be_kept(capsys, course, ha
     assert body == (course.root / "gradebook.db").read_bytes()
 
 
-def test_of_a_locked_gradebook_it_is_said_that_grades_are_kept(capsys, course, hand_in, monkeypatch):
-    def locked(*args, **options):
-        raise OperationalError("", {}, sqlite3.OperationalError("database is locked"))
+@pytest.mark.parametrize("why", ["database is locked", "database or disk is full"])
+@pytest.mark.parametrize("wrapped", [False, True], ids=["SQLAlchemy", "nbgrader"])
+def test_of_a_gradebook_that_cannot_be_written_it_is_said_that_grades_are_kept(
+    capsys, course, hand_in, monkeypatch, why, wrapped
+):
+    def failing():
+        raise OperationalError("", {}, sqlite3.OperationalError(why))
+
+    def record(ledger, *args, **options):
+        monkeypatch.setattr(ledger.book.db, "commit", failing)
+        return ledger.book.add_student("bob") if wrapped else failing()
 
     hand_in("ada")
-    monkeypatch.setattr(Ledger, "record", locked)
+    monkeypatch.setattr(Ledger, "record", record)
     said = refused(capsys, "grade", "tests/autograder/tiny", "--course", course.root, "--unsandboxed")
-    assert "database is locked; what was graded before is kept" in said
+    assert f"{why}; what was graded before is kept" in said
+    assert "Traceback" not in said
 
 
 def test_a_lab_that_changed_since_its_release_is_not_graded(capsys, course, hand_in, own_lab):
