@@ -32,8 +32,10 @@ def notebook():
 
 
 def looks():
-    """The cells that draw."""
-    return [cell.source for cell in LAB.cells if "show." in cell.source and not cell.nbgrader]
+    """The cells that draw, each after what those before it define."""
+    cells = [cell.source.split("\n") for cell in LAB.cells if "show." in cell.source and not cell.nbgrader]
+    defined = [[line for cell in cells[:number] for line in cell[:-1]] for number in range(len(cells))]
+    return ["\n".join([*before, *cell]) for before, cell in zip(defined, cells, strict=True)]
 
 
 def test_there_is_something_to_see_for_every_task():
