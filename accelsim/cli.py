@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Sequence
 
@@ -95,7 +96,7 @@ def _map(options: argparse.Namespace) -> str:
     some = next(iter(catalog.mappings(options.machine, "alexnet").values()))
     where = space(layer, arch, options.template or keeping(arch, some), options.imperfect)
     show = sys.stderr.isatty()
-    found = search(where, options.objective, seconds=options.seconds, seed=options.seed, show=show)
+    found = search(where, options.objective, options.seconds, options.seed, show=show, within=options.within / 100)
     if options.json:
         return json.dumps(found.to_dict(), indent=2)
     fronts = [f"  {p.energy:,.6g} {arch.unit}, {p.cycles:,.0f} cycles: {p.mapping}" for p in found.front]
@@ -111,6 +112,16 @@ def _seconds(text: str) -> float:
     if not 0 <= seconds < float("inf"):
         raise argparse.ArgumentTypeError(f"needs a number of seconds, such as 10, got {text!r}")
     return seconds
+
+
+def _percent(text: str) -> float:
+    try:
+        share = float(text.removesuffix("%"))
+    except ValueError:
+        share = -1.0
+    if not 0 <= share < math.inf:
+        raise argparse.ArgumentTypeError(f"needs a percentage, such as 1, got {text!r}")
+    return share
 
 
 def _seed(text: str) -> int:
@@ -142,6 +153,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     best.add_argument("--imperfect", action="store_true", help="also bounds that do not divide; rarely with a proof")
     best.add_argument("--seconds", type=_seconds, help="stop then, with the best so far; so does Ctrl-C")
+    best.add_argument(
+        "--within", type=_percent, default=0.0, metavar="PERCENT", help="stop once the gap is at most this"
+    )
     best.add_argument("--seed", type=_seed, default=0, help="of random mappings, if any are drawn")
     best.add_argument("--json", action="store_true", help="the same as data, for programs")
     best.set_defaults(act=_map)

@@ -158,12 +158,14 @@ def search(
     resume: Progress | None = None,
     show: bool = False,
     method: str | None = None,
+    within: float = 0.0,
 ) -> Found:
     """The best mapping of a space, the best bound on all of them, and how far they are apart.
 
     objective: "energy", "cycles", "edp" (their product) or "pareto". seconds: stop then, with the best so far.
     seed: of the random mappings, if any are drawn. resume: `Found.progress` of a search of the same space that was
     stopped, by time or by KeyboardInterrupt. show: a progress bar. method: "exhaustive", "pruned" or "random".
+    within: look no further once the gap is at most this share, 0.01 for one percent; sooner done.
 
     >>> from accelsim import Arch, Level, conv
     >>> from accelsim.mapper import space
@@ -178,13 +180,15 @@ def search(
         raise MappingError(
             f"objective {objective!r}: it is one of {', '.join(OBJECTIVES)}{suggest(objective, OBJECTIVES)}"
         )
+    if not 0 <= within < math.inf or (within and objective == "pareto"):
+        raise MappingError(f"within {within!r}: a share of 0 or more, and 0 for a front")
     method = method or way(where)
     ways: dict[str, Callable[[_Hunt], None]] = {"exhaustive": _exhaust, "pruned": _prune, "random": _improve}
     if method not in ways:
         raise MappingError(f"method {method!r}: it is one of {', '.join(ways)}{suggest(method, ways)}")
     if method == "pruned" and (where.imperfect or _points(where) > POINTS or Lattice.of(where.layer).wide):
         raise MappingError(f"{where.layer.name}: the proof needs factors that divide and at most {POINTS:,} tiles")
-    hunt = _Hunt(where, objective, method, seconds, seed, show, resume)
+    hunt = _Hunt(where, objective, method, seconds, seed, show, resume, within)
     try:
         ways[method](hunt)
     except KeyboardInterrupt:
@@ -217,10 +221,11 @@ class _Hunt:
         seed: int,
         show: bool,
         resume: Progress | None,
+        within: float,
     ) -> None:
         self.space, self.objective, self.seconds, self.seed, self.show = where, objective, seconds, seed, show
         parts = (where.layer, where.arch, where.bounds, where.orders, where.keeps, where.imperfect)
-        self.key = hashlib.sha256(repr((parts, objective, method, seed)).encode()).hexdigest()
+        self.key = hashlib.sha256(repr((parts, objective, method, seed, within)).encode()).hexdigest()
         before = resume or Progress(self.key)
         if before.key != self.key:
             raise MappingError("resume: that progress is of another space, objective, method or seed")
@@ -228,6 +233,8 @@ class _Hunt:
         self.begun = perf_counter()
         self.done, self.total = before.done, before.total
         self.points, self.counts, self.bound = list(before.points), Counter(dict(before.counts)), before.bound
+        self.share = max(within, SLACK)
+        self.passed = self.enough if resume and within else math.inf  # the least bound of what was passed over
 
     @property
     def late(self) -> bool:
@@ -238,6 +245,11 @@ class _Hunt:
     def best(self) -> float:
         """The least value so far."""
         return min((point.value(self.objective) for point in self.points), default=math.inf)
+
+    @property
+    def enough(self) -> float:
+        """Bounds from here on are not worth a look."""
+        return self.best / (1 + self.share)
 
     def take(self, batch: Batch, costs: Costs) -> None:
         """Keep what is best of a batch."""
@@ -265,7 +277,10 @@ class _Hunt:
     def hopeless(self, energy: Numbers, cycles: Numbers) -> Flags:
         """Which lower bounds show that nothing behind them is better than what is known."""
         if self.objective != "pareto":
-            return np.asarray(_value(self.objective, energy, cycles) >= self.best * (1 - SLACK))
+            values = _value(self.objective, energy, cycles)
+            found = np.asarray(values >= self.enough)
+            self.passed = min(self.passed, float(values[found].min(initial=math.inf)))
+            return found
         found = np.zeros(len(energy), dtype=bool)
         for p in self.points:
             found |= (energy >= p.energy * (1 - SLACK)) & (cycles >= p.cycles * (1 - SLACK))
@@ -282,7 +297,7 @@ class _Hunt:
         mapping = nest(best.mapping)
         report = evaluate(self.space.layer, self.space.arch, mapping)
         value, elapsed = best.value(self.objective), perf_counter() - self.started
-        bound = min(self.bound, value)
+        bound = min(self.bound, value, self.passed if self.share > SLACK else math.inf)
         progress = Progress(
             self.key, self.done, self.total, tuple(self.points), tuple(self.counts.items()), self.bound, elapsed
         )
@@ -635,7 +650,8 @@ def _prune(hunt: _Hunt) -> None:
     with tqdm(total=hunt.total, initial=hunt.done, unit=" tilings", disable=not hunt.show) as bar:
         while hunt.done < hunt.total and not hunt.late:
             hunt.bound = float(least[ranked[hunt.done]])
-            if hunt.objective != "pareto" and hunt.bound >= hunt.best * (1 - SLACK):
+            if hunt.objective != "pareto" and hunt.bound >= hunt.enough:
+                hunt.passed = min(hunt.passed, hunt.bound)
                 break
             part = ranked[hunt.done : hunt.done + size]
             alive = part[~hunt.hopeless(energy[part], cycles[part])]

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from accelsim import Arch, Level, catalog, conv, einsum, evaluate, nest, problems
 from accelsim.cli import main
 from accelsim.errors import MappingError
-from accelsim.mapper import Progress, hunt, keeping, search, space, tiles
+from accelsim.mapper import Progress, hunt, keeping, search, space, tables, tiles
 from accelsim.mapper.hunt import compulsory
 from accelsim.mapper.orders import Orders
 from accelsim.mapper.tiles import Bound, Lattice
 from tests.accelsim.test_counts import CASES, many
+from tests.bench import mapper as bench
 
 MOST = 30_000  # mappings of a space that the property test goes through
 ROWS = "DRAM: ? | GLB[ifmap ofmap]: ? ?@x ?@y | spad: ?"  # Eyeriss: filters go past the GLB
@@ -247,6 +248,29 @@ def test_a_search_by_chance_repeats_itself_and_stays_above_its_bound(monkeypatch
     assert [] == problems(where.layer, where.arch, one.mapping)
 
 
+@many(CASES // 60)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.01, 0.1, 0.5]))
+def test_a_search_that_stops_sooner_keeps_its_word(seed, within):
+    where, objective = case(seed)
+    if where.size <= MOST and objective != "pareto" and (every := searched(where, objective, "exhaustive")):
+        found = search(where, objective, method="pruned", within=within)
+        assert every.value * (1 - 1e-9) <= found.value <= every.value * (1 + within) * (1 + 1e-9)
+        assert found.bound <= every.value * (1 + 1e-9)
+        assert found.gap <= within + 1e-9
+
+
+@pytest.mark.slow
+def test_bounds_that_need_not_divide_beat_the_chips_mapping_and_the_best_that_divide(monkeypatch):
+    monkeypatch.setattr(hunt, "ROUNDS", 1)
+    layer, arch = catalog.alexnet().layer("conv1"), catalog.eyeriss()
+    chip = evaluate(layer, arch, catalog.mappings("eyeriss", "alexnet")["conv1"])
+    divided = search(space(layer, arch, ROWS))
+    found = search(space(layer, arch, ROWS, imperfect=True))
+    assert found.value < chip.total * chip.cycles < divided.value
+    assert [] == problems(layer, arch, found.mapping)
+    assert found.bound <= divided.value
+
+
 @many(CASES // 50)
 @given(st.integers(0, 2**32 - 1))
 def test_compulsory_traffic_is_below_every_mapping(seed):
@@ -308,6 +332,7 @@ def test_the_command_gives_the_same_as_data_for_a_part_of_the_space(capsys):
         (("eyeriss", "alexnet", "conv9"), "no layer of alexnet 'conv9'; there is conv1"),
         (("eyeriss", "alexnet", "conv3", "--objective", "enrgy"), "did you mean energy?"),
         (("eyeriss", "alexnet", "conv3", "--template", "DRAM: ?"), "one stage for each of DRAM, GLB, spad"),
+        (("eyeriss", "alexnet", "conv3", "--objective", "pareto", "--within", "1"), "0 for a front"),
         (("one_pe", "alexnet", "conv3", "--template", "DRAM: | spad: M384 ?"), "no mapping fits"),
     ],
 )
@@ -316,9 +341,41 @@ def test_the_command_refuses_what_it_cannot_search_with_status_2(words, fault, c
     assert fault in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("words", [("--seconds", "x"), ("--seconds", "-1"), ("--seed", "-1"), ("--seed", "a")])
+@pytest.mark.parametrize(
+    "words", [("--seconds", "x"), ("--seconds", "-1"), ("--seed", "-1"), ("--seed", "a"), ("--within", "x")]
+)
 def test_the_command_refuses_numbers_it_cannot_use(words, capsys):
     with pytest.raises(SystemExit) as caught:
         main(["map", "eyeriss", "alexnet", "conv3", *words])
     assert caught.value.code == 2
     assert words[0] in capsys.readouterr().err
+
+
+def test_the_chips_mappings_are_a_few_percent_from_the_best_for_the_reasons_that_the_page_gives():
+    rows = {name: (theirs, found) for name, theirs, found in tables.chip()}
+    for theirs, found in rows.values():
+        assert found.proven
+        assert 1 < theirs.total / found.report.total < 1.1
+        assert theirs.counts.writes["GLB", "ofmap"] > found.report.counts.writes["GLB", "ofmap"]
+    for name in ("conv3", "conv4", "conv5"):
+        theirs, ours = rows[name][0], rows[name][1].report
+        assert theirs.counts.active == ours.counts.active
+        assert theirs.by_level()["DRAM"] == ours.by_level()["DRAM"]
+    theirs, found = rows["conv1"]
+    assert theirs.total * theirs.cycles < found.value
+    assert "cut off" in tables.why(theirs, found.report)
+    side_by_side = {
+        name: any(loop.dim == "C" and loop.axis for stage in theirs.mapping.stages for loop in stage.loops)
+        for name, (theirs, _) in rows.items()
+    }
+    assert side_by_side == {"conv1": False, "conv2": False, "conv3": False, "conv4": True, "conv5": True}
+
+
+def test_the_recorded_benchmark_has_every_layer_and_its_mappings_are_no_better_than_their_bounds():
+    rows = tables.recorded()
+    for machine, network in itertools.product(("eyeriss", "tpu_v1"), ("alexnet", "resnet50")):
+        mine = [row["layer"] for row in rows if (row["machine"], row["network"]) == (machine, network)]
+        assert mine == [layer.name for layer in bench.layers(network)]
+        assert len(tables.benchmark(machine, network).rows) == len(mine)
+    assert all(float(row["gap"]) >= 0 for row in rows)
+    assert all(float(row["edp"]) == pytest.approx(float(row["energy"]) * float(row["cycles"])) for row in rows)
