@@ -168,3 +168,13 @@ def benchmark(machine: str, network: str) -> Table:
 
 def _by_zigzag(row: dict[str, str]) -> str:
     return f"{float(row['zigzag_edp']) / float(row['our_edp_by_zigzag']):.2f}" if row["zigzag_edp"] else "failed"
+
+
+def ratios(over: str, under: str, machine: str = "", network: str = "") -> list[float]:
+    """One recorded number over another, for each layer that ZigZag finished, smallest first.
+
+    >>> ratios("zigzag_cpu_s", "same_cpu_s")[0] > 1
+    True
+    """
+    rows = [row for row in recorded() if machine in ("", row["machine"]) and network in ("", row["network"])]
+    return sorted(float(row[over]) / float(row[under]) for row in rows if row[over] and row[under])
