@@ -32,8 +32,8 @@ def pe_array(
 
     `value` is a `Timeline`, your own or one of `accelsim.systolic`, or a `Report`, of which the cycles `window` =
     (first, how many) are worked out (the first 400). `cycle` is the one to begin with, 1 the first that is shown
-    whatever its number; `pe` is the (row, column), from 0, whose work is told in words. Live, `view.widget.cycle` and `view.widget.pe` follow the reader and may be
-    set.
+    whatever its number; `pe` is the (row, column), from 0, whose work is told in words. Live, `view.widget.cycle` and
+    `view.widget.pe` follow the reader and may be set.
     Raises `WidgetError` for what is neither, for a cycle or PE that is not there, and for more than 100,000 states.
 
     >>> from accelsim.timeline import Timeline, Works
