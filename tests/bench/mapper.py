@@ -3,6 +3,7 @@
     python -m tests.bench.mapper                     CONV layers of AlexNet and ResNet-50 on two machines
     python -m tests.bench.mapper --peers             first makes ZigZag's environment in build/peers (network needed)
     python -m tests.bench.mapper --record            and writes what was measured to the table that the book shows
+    python -m tests.bench.mapper --accelforge        AccelForge's mapper and ours for energy, on small 1x1 layers
     python -m tests.bench.mapper --published         AlexNet on Eyeriss beside the mapping of the chip's authors
 
 All searches run on one core. Exit status 1: a mapping has a fault, or `evaluate` gives it another value.
@@ -16,6 +17,7 @@ import os
 import platform
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from accelsim import Arch, Layer, catalog, conv, evaluate, problems
@@ -37,6 +39,7 @@ COLUMNS = (
     *("same_costed", "same_cpu_s", "zigzag_cpu_s", "zigzag_edp", "our_edp_by_zigzag"),
 )
 ZIGZAG = next(peer for peer in PEERS if peer.name == "zigzag")
+ACCELFORGE = next(peer for peer in PEERS if peer.name == "accelforge")
 NOTES = """\
 gap: how far above the least EDP of the space the mapping may be, at most; 0.00% is a proof. Spaces: all factors that
 divide, all loop orders, all arrays, levels keep what the published mappings keep there.
@@ -64,10 +67,10 @@ def one_group(layer: Layer) -> Layer:
     return conv(layer.name, stride=stride, **sizes)
 
 
-def timed(layer: Layer, arch: Arch, template: str, seconds: float) -> tuple[Found, float]:
+def timed(layer: Layer, arch: Arch, template: str, seconds: float, objective: str = "edp") -> tuple[Found, float]:
     """A search and its CPU seconds."""
     with (clock := Clock()):
-        found = search(space(layer, arch, template), "edp", seconds=seconds)
+        found = search(space(layer, arch, template), objective, seconds=seconds)
     return found, clock.cpu
 
 
@@ -119,6 +122,26 @@ def beside(layer: Layer, machine: str, arguments: argparse.Namespace) -> dict[st
     return ours | theirs | {"our_edp_by_zigzag": row["ours"]}
 
 
+def accelforge(seconds: float) -> Iterator[str]:
+    """AccelForge's mapper and ours for the least energy of the 1x1 layers of ResNet-50 with stride 1 and one image.
+
+    Links cost nothing here, as in the machine that AccelForge is given. Each energy is by its own model: AccelForge's
+    nests hold a tensor in the PEs only inside the place where it is stored, ours wherever it is not replaced.
+    """
+    arch = catalog.eyeriss()
+    arch = replace(arch, levels=tuple(replace(level, link=0.0) for level in arch.levels))
+    for layer in layers("resnet50"):
+        given = plain(layer)
+        if max(layer.dims["R"], given["stride"]) > 1 or layer.dims["P"] > 14:
+            continue
+        found, cpu = timed(layer, arch, TEMPLATES["eyeriss"], seconds, "energy")
+        row = measured(ACCELFORGE.interpreter, "peer_accelforge_mapper", given)
+        yield (
+            f"{layer.name:<18} ours {found.value:.4e} in {cpu:.2f} CPU s, gap {found.gap:.2%}; AccelForge 1.0.467 "
+            f"{row['energy']:.4e} in {row['cpu_s']:.2f}"
+        )
+
+
 def parse(words: Iterable[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.mapper", description=__doc__.splitlines()[0])
     parser.add_argument("--peers", action="store_true", help="make ZigZag's environment in build/peers if absent")
@@ -127,6 +150,7 @@ def parse(words: Iterable[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--networks", nargs="+", choices=["alexnet", "resnet50"], default=["alexnet", "resnet50"])
     parser.add_argument("--seconds", type=float, default=10.0, help="the most that one search may take")
     parser.add_argument("--record", action="store_true", help=f"write accelsim/data/{RECORD}, which the book shows")
+    parser.add_argument("--accelforge", action="store_true", help="only AccelForge's mapper on 1x1 layers, minutes")
     parser.add_argument("--published", action="store_true", help="only AlexNet on Eyeriss beside the chip's mapping")
     return parser.parse_args(None if words is None else list(words))
 
@@ -136,6 +160,13 @@ def main(words: Iterable[str] | None = None) -> int:
     one_core()
     if arguments.published:
         print(beside_the_chip())
+        return 0
+    if arguments.accelforge:
+        if why := install(ACCELFORGE):
+            print(f"accelforge: {why}")
+            return 0
+        for said in accelforge(arguments.seconds):
+            print(said, flush=True)
         return 0
     if arguments.peers and (why := install(ZIGZAG)):
         print(f"zigzag: {why}")
