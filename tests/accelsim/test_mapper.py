@@ -20,6 +20,7 @@ from accelsim.mapper.tiles import Bound, Lattice
 from tests.accelsim.test_counts import CASES, many
 from tests.bench import mapper as bench
 
+# A longer run, 2,000 random spaces: ACCELSIM_CASES=60000 python -m pytest tests/accelsim/test_mapper.py
 MOST = 30_000  # mappings of a space that the property test goes through
 ROWS = "DRAM: ? | GLB[ifmap ofmap]: ? ?@x ?@y | spad: ?"  # Eyeriss: filters go past the GLB
 
