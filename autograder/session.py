@@ -80,6 +80,7 @@ class Session:
     attempts: Counter[str] = field(default_factory=Counter)
     given_up: set[str] = field(default_factory=set)
     died_at: int = -1
+    apart: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,8 +108,10 @@ def run(
     number, own = seed(lab.name, student, lab.secret), variant(lab_key(lab.secret, lab.name), student)
     session = Session(cells, {item.name: _asked(item.question, number, own) for item in lab.items})
     clock = _clock(limits)
-    for turn in range(RESTARTS + len(lab.items) + 2):
-        if turn == RESTARTS + 1:  # what comes after the last cell that ended its process is not tried
+    for turn in range(RESTARTS + len(lab.items) + 3):
+        if (
+            turn == RESTARTS + 1 and session.died_at >= 0
+        ):  # what comes after the last cell that ended its process is not tried
             session.left_out.update(range(session.died_at + 1, len(cells)))
         try:
             with start() as worker:
@@ -187,11 +190,11 @@ def _converse(session: Session, lab: Lab, worker: Worker, limits: Limits, clock:
     for number, cell in enumerate(session.cells):
         if cell.kind == "code" and number not in session.left_out:
             _run_cell(session, number, worker, limits, clock)
-        if number < last and cell.kind == "code" and cell.check in items and cell.check not in kept:
+        if (number < last or session.apart) and cell.kind == "code" and cell.check in items and cell.check not in kept:
             kept.append(cell.check)
             worker.exchange({"do": "keep", "name": cell.check}, 10)  # where none can be kept, that is found out below
     session.predictions = _predictions(worker)
-    together = _ask_together(session, lab.items, worker, limits, clock)
+    together = set() if session.apart else _ask_together(session, lab.items, worker, limits, clock)
     for name in kept:
         _ask_item(session, items[name], worker, limits, clock, name)
     for item in lab.items:
@@ -287,8 +290,10 @@ def _ask_together(session: Session, items: Sequence[Item], worker: Worker, limit
     """Ask one copy all items, one after the other; those it answered to the end.
 
     A fork an item would cost more than all the asking. What a call leaves behind may harm the answers to a later item;
-    those are asked again of copies of their own.
+    those are asked again of copies of their own. Where the process is lost meanwhile any item may have caused it, and
+    from then on each is asked apart.
     """
+    session.apart = True
     complete: set[str] = set()
     copy = _Copy(worker, "")
     for item in items:
@@ -301,6 +306,7 @@ def _ask_together(session: Session, items: Sequence[Item], worker: Worker, limit
             complete.add(item.name)
             _keep_better(session, item, outcomes)
     copy.close()
+    session.apart = False
     return complete
 
 
@@ -325,14 +331,11 @@ def _settled(session: Session, item: Item) -> bool:
 
 @contextmanager
 def _timed(session: Session, item: Item) -> Iterator[None]:
-    """Adds to the item's time, and gives it up when the process is lost while it is asked."""
+    """Adds to the item's time."""
     session.attempts[item.name] += 1
     start = time.monotonic()
     try:
         yield
-    except WorkerGone:
-        session.given_up.add(item.name)
-        raise
     finally:
         session.seconds[item.name] = session.seconds.get(item.name, 0.0) + time.monotonic() - start
 
@@ -349,6 +352,9 @@ def _ask_item(session: Session, item: Item, worker: Worker, limits: Limits, cloc
         with _timed(session, item), suppress(_NoCopy):
             for outcome in _outcomes(_Copy(worker, kept), item.question.function, asked.cases, limits, clock):
                 outcomes.append(outcome)
+    except WorkerGone:
+        session.given_up.add(item.name)
+        raise
     finally:
         missing = [Outcome(fault="no answer: the process was lost")] * (len(asked.cases) - len(outcomes))
         if outcomes or not kept:
