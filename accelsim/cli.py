@@ -105,23 +105,21 @@ def _map(options: argparse.Namespace) -> str:
 
 
 def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds < float("inf"):
-        raise argparse.ArgumentTypeError(f"needs a number of seconds, such as 10, got {text!r}")
-    return seconds
+    return _number(text, text, "a number of seconds, such as 10")
 
 
 def _percent(text: str) -> float:
+    return _number(text.removesuffix("%"), text, "a percentage, such as 1")
+
+
+def _number(plain: str, text: str, what: str) -> float:
     try:
-        share = float(text.removesuffix("%"))
+        number = float(plain)
     except ValueError:
-        share = -1.0
-    if not 0 <= share < math.inf:
-        raise argparse.ArgumentTypeError(f"needs a percentage, such as 1, got {text!r}")
-    return share
+        number = -1.0
+    if not 0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"needs {what}, got {text!r}")
+    return number
 
 
 def _seed(text: str) -> int:

@@ -109,9 +109,7 @@ def run(
     session = Session(cells, {item.name: _asked(item.question, number, own) for item in lab.items})
     clock = _clock(limits)
     for turn in range(RESTARTS + len(lab.items) + 3):
-        if (
-            turn == RESTARTS + 1 and session.died_at >= 0
-        ):  # what comes after the last cell that ended its process is not tried
+        if turn == RESTARTS + 1 and session.died_at >= 0:  # nothing after the last cell that ended its process is tried
             session.left_out.update(range(session.died_at + 1, len(cells)))
         try:
             with start() as worker:
@@ -293,20 +291,22 @@ def _ask_together(session: Session, items: Sequence[Item], worker: Worker, limit
     those are asked again of copies of their own. Where the process is lost meanwhile any item may have caused it, and
     from then on each is asked apart.
     """
-    session.apart = True
     complete: set[str] = set()
     copy = _Copy(worker, "")
-    for item in items:
-        if _settled(session, item):
-            continue
-        cases, outcomes = session.asked[item.name].cases, list[Outcome]()
-        with _timed(session, item), suppress(_NoCopy):
-            outcomes += _unbroken(copy, item.question.function, cases, limits, clock)
-        if len(outcomes) == len(cases):
-            complete.add(item.name)
-            _keep_better(session, item, outcomes)
-    copy.close()
-    session.apart = False
+    try:
+        for item in items:
+            if _settled(session, item):
+                continue
+            cases, outcomes = session.asked[item.name].cases, list[Outcome]()
+            with _timed(session, item), suppress(_NoCopy):
+                outcomes += _unbroken(copy, item.question.function, cases, limits, clock)
+            if len(outcomes) == len(cases):
+                complete.add(item.name)
+                _keep_better(session, item, outcomes)
+        copy.close()
+    except WorkerGone:
+        session.apart = True
+        raise
     return complete
 
 

@@ -140,14 +140,16 @@ def _moved(report: Report, tensor: str) -> tuple[int, int]:
 
 def recorded() -> list[dict[str, str]]:
     """What the benchmark of the mapper measured last, a row for each layer."""
-    text = files("accelsim").joinpath("data", RECORD).read_text(encoding="utf-8")
-    return list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
+    return list(csv.DictReader(line for line in _record() if not line.startswith("#")))
 
 
 def measured_on() -> str:
     """On which machine."""
-    text = files("accelsim").joinpath("data", RECORD).read_text(encoding="utf-8")
-    return next(line for line in text.splitlines() if line.startswith("# on ")).removeprefix("# on ")
+    return next(line for line in _record() if line.startswith("# on ")).removeprefix("# on ")
+
+
+def _record() -> list[str]:
+    return files("accelsim").joinpath("data", RECORD).read_text(encoding="utf-8").splitlines()
 
 
 def benchmark(machine: str, network: str) -> Table:

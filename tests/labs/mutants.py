@@ -85,8 +85,11 @@ class Fate:
 def mutants(item: str, source: str) -> Iterator[Mutant]:
     """Every mutant of one solution, each once.
 
-    >>> [m.change for m in mutants("f", "def f(n):\\n    return n + 1")]  # doctest: +ELLIPSIS
-    ['return n + 1 -> pass', 'return n + 1 -> return n - 1', ...]
+    >>> print(*(m.change for m in mutants("f", "def f(n):\\n    return n + 1")), sep="\\n")
+    return n + 1 -> pass
+    return n + 1 -> return n - 1
+    return n + 1 -> return n + 2
+    return n + 1 -> return n + 0
     """
     seen = {ast.unparse(ast.parse(source))}
     for number in range(10_000):
