@@ -138,15 +138,20 @@ def setting(given: dict[str, Any]) -> SimpleNamespace:
     return found[0][0]
 
 
-def draw(built: SimpleNamespace, count: int, seed: int) -> list[TemporalMapping]:
-    """Random orders of the temporal loops, each loop given to the lowest memory that still holds its tile."""
-    engine = LomaEngine(
+def orders(built: SimpleNamespace) -> LomaEngine:
+    """What goes through the orders of a layer's temporal loops, merged to a few."""
+    return LomaEngine(
         accelerator=built.accelerator,
         layer=built.layer,
         spatial_mapping=built.spatial_mapping,
         mapping_type=KIND,
         loma_lpf_limit=LOOPS,
     )
+
+
+def draw(built: SimpleNamespace, count: int, seed: int) -> list[TemporalMapping]:
+    """Random orders of the temporal loops, each loop given to the lowest memory that still holds its tile."""
+    engine = orders(built)
     engine.temporal_loop_dim_size = engine.get_temporal_loops()
     engine.update_min_lpf_factor(engine.temporal_loop_dim_size)
     engine.get_prime_factors()
