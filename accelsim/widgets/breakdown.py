@@ -63,7 +63,7 @@ def energy_breakdown(*reports: Priced | Mapping[str, Priced], by: str = "level",
     Energy by level per MAC, in MAC energies
                      DRAM    GLB    NoC  spad  MAC  total
     row stationary  0.845  0.361  0.308  4.10    1   6.61
-    row stationary: 6.61 MAC energies per MAC, most of it spad (62.0 %).
+    row stationary: 6.61 MAC energies per MAC, the largest part spad (62.0 %).
     """
     named = _named(reports)
     if faults := _faults(named, by, scale):
@@ -215,8 +215,8 @@ def sentence(spent: Spent, by: str, prices: Mapping[str, float]) -> str:
     sums = spent.sums(by, prices)
     total = sum(sums.values())
     most = max(sums, key=lambda key: sums[key])
-    part = figures.percent(sums[most] / total if total else 0)
-    return f"{spent.name}: {figures.short(total / spent.macs)} {spent.unit} per MAC, most of it {most} ({part})."
+    part = f", the largest part {most} ({figures.percent(sums[most] / total)})" if total else ""
+    return f"{spent.name}: {figures.short(total / spent.macs)} {spent.unit} per MAC{part}."
 
 
 def _text(spent: Sequence[Spent], by: str, scale: str, prices: Mapping[str, float]) -> str:

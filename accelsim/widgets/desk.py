@@ -92,7 +92,7 @@ def metric_desk(preset: str = "drone", limits: Mapping[str, float] | None = None
     Power is frames a second as asked, times mJ a frame.
 
     >>> print(metric_desk("headset", {"area": 10}))
-    72 fps, 20 ms, 900 mW, 10 mm², 85 %, link 50 Mbit/s: 1 of 12 systems do
+    72 fps, 20 ms, 900 mW, 10 mm², 85 %, link 50 Mbit/s: 1 of 12 systems does
     Acorn    no   4 fps, asked 72; 240 ms, allowed 20; 12 mm², allowed 10; accuracy 78 %, asked 85 %
     Birch    no   45 fps, asked 72; 22 ms, allowed 20; accuracy 84.5 %, asked 85 %
     Cedar    yes
@@ -208,7 +208,8 @@ def sentence(asked: Limits) -> str:
     good = [system.name for system in SYSTEMS if not reasons(system, asked)]
     return (
         f"{say(asked.fps)} fps, {say(asked.latency)} ms, {say(asked.power)} mW, {say(asked.area)} mm², "
-        f"{say(asked.accuracy)} %, link {say(asked.link)} Mbit/s: {len(good)} of {len(SYSTEMS)} systems do"
+        f"{say(asked.accuracy)} %, link {say(asked.link)} Mbit/s: {len(good)} of {len(SYSTEMS)} systems "
+        f"{'does' if len(good) == 1 else 'do'}"
     )
 
 

@@ -48,7 +48,8 @@ function render({ model, el }) {
   const total = (found) => Object.values(found).reduce((sum, value) => sum + value, 0);
   function sentence(report, found) {
     const all = total(found), most = Object.keys(found).reduce((a, b) => (found[b] > found[a] ? b : a));
-    return `${report.name}: ${short(all / report.macs)} ${unit} per MAC, most of it ${most} (${percent(all ? found[most] / all : 0)}).`;
+    const part = all ? `, the largest part ${most} (${percent(found[most] / all)})` : "";
+    return `${report.name}: ${short(all / report.macs)} ${unit} per MAC${part}.`;
   }
   function show() {
     const how = model.get("scale"), part = Object.keys(data.by).indexOf(model.get("by"));

@@ -230,6 +230,11 @@ def macs(state: dict[str, Any]) -> tuple[int, float]:
     return effectual_macs(weights, activations), predicted_macs(weights.mean(), activations.mean(), (M, N, K))
 
 
+def _some(macs: float) -> str:
+    """MACs as they are expected: whole from a thousand on, so that all of 1,024 do not read as 1.02 k."""
+    return f"{round(macs):,}" if macs >= 999.5 else figures.short(macs)
+
+
 def sentence(state: dict[str, Any]) -> str:
     """What the view says of a state."""
     weights, activations = operands(state)
@@ -245,7 +250,7 @@ def sentence(state: dict[str, Any]) -> str:
     share = figures.percent(busy / M / cycles)
     return (
         f"{given}: {left:,} of {M * K * N:,} MACs are left; independent zeros would leave "
-        f"{figures.short(independent)}. {MODES[state['mode']]}: {cycles} cycles of {K * N}, "
+        f"{_some(independent)}. {MODES[state['mode']]}: {cycles} cycles of {K * N}, "
         f"{figures.fixed(K * N / cycles, 2)} times as fast; PEs multiply in {share} of them."
     )
 

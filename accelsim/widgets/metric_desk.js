@@ -71,7 +71,7 @@ function render({ model, el }) {
     });
     const good = judged.filter(({ reasons }) => !reasons.length).length;
     told.textContent = `${say(limits.fps)} fps, ${say(limits.latency)} ms, ${say(limits.power)} mW, ${say(limits.area)} mm², `
-      + `${say(limits.accuracy)} %, link ${say(limits.link)} Mbit/s: ${good} of ${systems.length} systems do`;
+      + `${say(limits.accuracy)} %, link ${say(limits.link)} Mbit/s: ${good} of ${systems.length} systems ${good === 1 ? "does" : "do"}`;
     all.set("Systems", heads, systems.map(({ name }, i) => [
       name, judged[i].reasons.length ? "no" : "yes", ...judged[i].figures, judged[i].reasons.join("; "),
     ]));

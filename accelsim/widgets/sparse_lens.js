@@ -99,14 +99,15 @@ function render({ model, el }) {
   function sentence() {
     const total = M * K * N, found = left();
     const densities = sides.map(([name, how]) => [name, ones(given(name, how)) / given(name, how).join("").length, structures[model.get(how)]]);
-    const independent = densities[0][1] * densities[1][1] * total;
+    const expected = densities[0][1] * densities[1][1] * total;
+    const independent = expected >= 999.5 ? whole(Math.round(expected)) : short(expected);
     const cycles = lines[0].length, busy = lines.join("").replace(/[^m]/g, "").length;
     say.textContent = `${densities.map(([name, share, text]) => `${name} ${percent(share)} (${text})`).join(", ")}: `
-      + `${whole(found)} of ${whole(total)} MACs are left; independent zeros would leave ${short(independent)}. `
+      + `${whole(found)} of ${whole(total)} MACs are left; independent zeros would leave ${independent}. `
       + `${modes[model.get("mode")]}: ${cycles} cycles of ${K * N}, ${(K * N / cycles).toFixed(2)} times as fast; `
       + `PEs multiply in ${percent(busy / M / cycles)} of them.`;
     left2.set("MACs left, and what independent zeros would leave", ["", "MACs", "of all"], [
-      ["really left", whole(found), percent(found / total)], ["if independent", short(independent), percent(independent / total)],
+      ["really left", whole(found), percent(found / total)], ["if independent", independent, percent(expected / total)],
     ]);
   }
   function step() {

@@ -63,7 +63,7 @@ WALK = """(states) => {
 
 @pytest.mark.browser
 def test_every_state_shows_counts_times_the_table(site, browser):
-    wanted = states(60)
+    wanted = [*states(60), {"by": "level", "scale": "mac", "table": dict.fromkeys(PRICES, 0)}]
     with page(browser=browser) as tab:
         tab.goto(site(energy_breakdown(REPORTS)))
         assert tab.evaluate(WALK, wanted) == [expected(state) for state in wanted]

@@ -71,7 +71,10 @@ def expected(state):
 
 @pytest.mark.browser
 def test_every_state_shows_what_python_counts(site, browser):
-    wanted = states(150)
+    full = {"weights": STEP, "activations": STEP, "weight_structure": next(iter(STRUCTURES))}
+    full |= {"activation_structure": next(iter(STRUCTURES)), "mode": "skip"}
+    assert "1,024 of 1,024 MACs are left; independent zeros would leave 1,024." in sentence(full)
+    wanted = [*states(150), full]
     with page(browser=browser) as tab:
         tab.goto(site(sparse_lens()))
         assert tab.evaluate(WALK, wanted) == [expected(state) for state in wanted]
