@@ -28,7 +28,7 @@ from autograder.lab import Item, Lab, filled, find, hidden_cases, load
 from autograder.questions import Case
 
 LABS = Path(__file__).parents[2] / "labs"
-SECONDS = 4  # for all answers of one mutant; those that take longer lose points, as with the grader
+SECONDS = 4  # of a processor, for all answers of one mutant; those that take longer lose points, as with the grader
 SEED = 5
 SWAPS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Add: ast.Sub,
@@ -238,8 +238,8 @@ def _names(lab: Lab) -> dict[str, Any]:
 
 
 def _answers(item: Item, cases: Sequence[Case], names: dict[str, Any], source: str) -> list[Outcome]:
-    before = signal.signal(signal.SIGALRM, _alarm)
-    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    before = signal.signal(signal.SIGVTALRM, _alarm)
+    signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS)
     space, found = dict(names), []
     try:
         exec(compile(source, item.name, "exec"), space)
@@ -248,8 +248,8 @@ def _answers(item: Item, cases: Sequence[Case], names: dict[str, Any], source: s
     except _TooLong:
         found += [Outcome(fault="took too long")] * (len(cases) - len(found))
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
     return found
 
 

@@ -87,22 +87,25 @@ def test_the_slider_scrubs_and_says_where_it_is(site, browser):
 
 def test_a_step_is_announced_once_it_rests_and_not_while_playing(site, browser):
     with page(browser=browser) as tab:
+        tab.clock.install(time=0)
         tab.goto(site(loop_stepper(SMALL)))
         tab.evaluate("""() => { window.said = [];
             const spoken = document.querySelector('[aria-live=polite]');
             new MutationObserver(() => said.push(spoken.textContent)).observe(spoken, { childList: true }); }""")
+        tab.clock.pause_at(60)  # from here on time passes only where the test lets it
         tab.focus(".loop-stepper")
         for _ in range(5):
             tab.keyboard.press("ArrowRight")
-        tab.wait_for_timeout(900)
+        tab.clock.run_for(900)
         assert tab.evaluate("said") == [line(tab)]
         tab.get_by_label("Speed").select_option("1")
         tab.focus(".loop-stepper")
         tab.keyboard.press("Space")
-        tab.wait_for_function("document.querySelector('.now-line').textContent.startsWith('MAC 8 of')")
+        tab.clock.run_for(2000)
+        assert line(tab).startswith("MAC 8 of")
         assert len(tab.evaluate("said")) == 1
         tab.keyboard.press("Space")
-        tab.wait_for_timeout(900)
+        tab.clock.run_for(900)
         assert tab.evaluate("said.slice(1)") == [line(tab)]
 
 
