@@ -575,8 +575,8 @@ def rlc_ratio(zeros: float) -> float:
 def search(layer: Layer, chip: Chip = EYERISS, active: int = 1) -> Schedule:
     """The parameters of least energy that fit a chip and keep at least `active` PEs at work, by `energy`'s prices.
 
-    Of all e that cut 55 rows into eight strips, only the least, 7, is tried, and so for the others; where a PE's
-    scratchpads are one, p and q are tried in such steps too. Among equals, more PEs at work win. Raises
+    Of all e that cut 55 rows into eight strips, only the least that folds evenly, 7, is tried, and so for the others;
+    where a PE's scratchpads are one, p and q are tried in such steps too. Among equals, more PEs at work win. Raises
     `MappingError` if nothing fits.
 
     >>> from accelsim import catalog
@@ -608,14 +608,23 @@ def _counts(total: int, most: int | None = None) -> list[int]:
     return sorted({_up(total, pieces) for pieces in range(1, total + 1)})
 
 
+def _folding(s: Shape, chip: Chip) -> list[int]:
+    """For each number of strips of ofmap rows the least e that folds evenly, and all rows at once.
+
+    >>> from accelsim import conv
+    >>> _folding(shape(conv("c", P=55)), EYERISS)[-4:]        # three strips: 19 rows do not fold into two, 20 do
+    [14, 20, 28, 55]
+    """
+    even = [e for e in range(1, s.P + 1) if e == s.P or e % _up(e, chip.columns) == 0]
+    return sorted({_up(s.P, e): e for e in reversed(even)}.values())
+
+
 def _places(s: Shape, chip: Chip, active: int) -> list[tuple[int, int, int]]:
     """Every e, r and t whose PE sets fit on the array; where hundreds of sets fit, r and t in steps."""
     found = []
-    for e in _counts(s.P):
+    for e in _folding(s, chip):
         across, down = chip.sets(e, s.R)
         sets = across * down
-        if e < s.P and e % _up(e, chip.columns):
-            continue
         for r in _counts(min(sets, s.C), sets if sets <= MANY else None):
             for t in _counts(min(sets // r, s.M), sets if sets <= MANY else None):
                 if e * s.R * r * t >= active and _split(r, t, across, down):

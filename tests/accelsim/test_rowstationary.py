@@ -240,13 +240,19 @@ def test_conv5s_published_parameters_are_the_best_that_keep_as_many_pes_at_work(
     assert TABLE_III["conv5"] == search(ALEXNET.layer("conv5"), active=156).parameters
 
 
-def test_the_search_is_as_good_as_trying_everything():
-    layer = conv("c", N=2, M=6, C=4, P=5, Q=5, R=3, S=3)
-    chip = Chip("small", 6, 5, (6, 24, 4), 4, 2, 6, 40, 80)
-    tried = []
-    for n, m, e, p, q, r, t in product((1, 2), range(1, 7), range(1, 6), range(1, 5), (1, 2), range(1, 5), range(1, 7)):
-        a = Parameters(n, m, e, p, q, r, t)
-        if not problems(layer, a, chip):
+@pytest.mark.parametrize(
+    ("layer", "chip"),
+    [
+        (conv("c", N=2, M=6, C=4, P=5, Q=5, R=3, S=3), Chip("small", 6, 5, (6, 24, 4), 4, 2, 6, 40, 80)),
+        (conv("folded", M=5, C=5, P=9, R=2, S=4, stride=(3, 2)), Chip("narrow", 8, 2, 30, None, 3, 38, 8, None)),
+    ],
+    ids=["in one strip", "rows that do not fold evenly"],
+)
+def test_the_search_is_as_good_as_trying_everything(layer, chip):
+    s, tried = shape(layer), []
+    sizes = (s.N, s.M, s.P, min(s.M, 5), min(s.C, 3), s.C, s.M)
+    for sized in product(*(range(1, size + 1) for size in sizes)):
+        if not problems(layer, a := Parameters(*sized), chip):
             tried.append(sum(schedule(layer, a, chip).energy.values()))
     assert len(tried) > 100
     assert min(tried) == sum(search(layer, chip).energy.values())
