@@ -33,7 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.catalog.tables import NORMALISED_65
-from accelsim.errors import MappingError, suggest
+from accelsim.errors import MappingError, suggest, whole
 from accelsim.rowstationary import ISCA16, Chip, Shape, _counts, _reach, by_level, search, shape
 from accelsim.workload import Layer
 
@@ -82,7 +82,8 @@ class Machine:
 def machine(dataflow: str, pes: int = 256) -> Machine:
     """The machine for a dataflow: as many PEs, and as large a buffer as the area of the others allows.
 
-    The area is that of 512 bytes in each PE and as much again in the buffer (ISCA 2016, eq. 2).
+    The area is that of 512 bytes in each PE and as much again in the buffer (ISCA 2016, eq. 2). Raises `MappingError`
+    for an unknown dataflow, or fewer than one PE.
 
     >>> machine("RS"), machine("NLR").buffer / machine("RS").buffer
     (Machine(pes=256, kept=256, buffer=65536), 2.643...)
@@ -90,6 +91,8 @@ def machine(dataflow: str, pes: int = 256) -> Machine:
     79
     """
     _known(dataflow)
+    if not whole(pes) or pes < 1:
+        raise MappingError(f"{dataflow}: pes must be a whole number from 1, got {pes!r}")
     area = pes * memory_area(512) + memory_area(512 * pes)
     left = area - pes * memory_area(2 * KEPT[dataflow])
     return Machine(pes, KEPT[dataflow], int(left / AREA[-1][1]) // 2)
@@ -159,10 +162,9 @@ def best(layer: Layer, dataflow: str, pes: int = 256, reload: bool = False, narr
     neighbours share no pixels, as in the public model that `AREA` is from. Raises `MappingError` for an unknown
     dataflow, or where the layer does not fit its machine.
     """
-    _known(dataflow)
     s, m = shape(layer), machine(dataflow, pes)
     if dataflow == "RS":
-        side = 1 << (pes.bit_length() - 1) // 2
+        side = max(rows for rows in range(1, math.isqrt(pes) + 1) if pes % rows == 0)
         chip = replace(ISCA16, name=f"{pes} PEs", rows=side, columns=pes // side, banks=m.buffer)
         return _row_stationary(layer, m, chip)
     found = _cheapest(_tried(s, m, dataflow, reload, narrow))
@@ -194,12 +196,18 @@ def _possible(layers: Iterable[Layer], pes: int, narrow: bool) -> Iterator[Resul
 def gains(results: Iterable[Result]) -> dict[str, float]:
     """Energy of each dataflow over that of row stationary, summed over the layers; only those that run them all.
 
+    Raises `MappingError` where row stationary does not run them all.
+
     >>> from accelsim import catalog
     >>> {name: round(gain, 2) for name, gain in gains(compare(catalog.alexnet(N=16).layers[4:])).items()}
     {'RS': 1.0, 'WS': 1.64, 'OSA': 1.42, 'OSB': 1.3, 'OSC': 1.9, 'NLR': 2.03}
     """
     results = list(results)
     layers = {result.layer.name for result in results}
+    without = layers - {result.layer.name for result in results if result.dataflow == "RS"}
+    if without or not results:
+        missing = f"there is none of it for {', '.join(sorted(without))}" if results else "there are no results"
+        raise MappingError(f"gains are over row stationary's energy, and {missing}; give layers that it runs")
     sums = {
         name: sum(result.energy_total for result in results if result.dataflow == name)
         for name in NAMES
@@ -214,14 +222,17 @@ def _known(dataflow: str) -> None:
 
 
 def _row_stationary(layer: Layer, m: Machine, chip: Chip) -> Result:
-    plan = search(layer, chip, active=_half(shape(layer), chip))
+    try:
+        plan = search(layer, chip, active=_half(shape(layer), chip))
+    except MappingError:  # a layer of few rows and channels cannot keep so many at work
+        plan = search(layer, chip)
     a = plan.parameters
     parameters = {name: getattr(a, name) for name in "nmepqrt"}
     return Result(layer, "RS", m, parameters, plan.energy, plan.active)
 
 
 def _half(s: Shape, chip: Chip) -> int:
-    """Half the PEs that sets of filter rows could fill at all: fewer is not looked at."""
+    """Half the PEs that sets of filter rows could fill at all: fewer is not looked at where a layer can do better."""
     return chip.pes // 2 // s.R * s.R
 
 

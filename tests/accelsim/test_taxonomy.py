@@ -213,3 +213,29 @@ def test_a_batch_whose_psums_do_not_fit_is_refused_for_weight_stationary():
 def test_an_unknown_dataflow_is_named_with_a_suggestion():
     with pytest.raises(MappingError, match="did you mean OSA"):
         best(CONV[0], "OSAA")
+
+
+def test_row_stationary_runs_layers_too_small_for_half_the_pes():
+    layer = next(layer for layer in catalog.mobilenet_v1().layers if layer.name == "dw5")
+    results = compare([layer])
+    assert {*NAMES} == {result.dataflow for result in results}
+    assert 1.0 == gains(results)["RS"]
+
+
+def test_row_stationary_gets_as_many_pes_as_the_others():
+    """100 PEs are 10 x 10, not 8 x 12: one PE set of ten filter rows and ten output rows fills them."""
+    assert 100 == best(conv("c", P=10, Q=4, R=10, S=3), "RS", pes=100).active
+
+
+def test_gains_without_row_stationary_are_refused():
+    tall = conv("tall", M=4, C=4, P=4, Q=4, R=20, S=3)
+    with pytest.raises(MappingError, match="there is none of it for tall"):
+        gains(compare([tall]))
+    with pytest.raises(MappingError, match="there are no results"):
+        gains([])
+
+
+@pytest.mark.parametrize("pes", [0, -4, 2.5, "a"])
+def test_a_machine_without_pes_is_refused(pes):
+    with pytest.raises(MappingError, match="pes must be a whole number from 1"):
+        best(CONV[4], "RS", pes=pes)
