@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,6 +46,11 @@ class Student:
         """Last name, first name: as gradebooks sort; the id where no name is known."""
         return ", ".join(part for part in (self.last, self.first) if part) or self.id
 
+    @property
+    def full(self) -> str:
+        """First name and last name, as Moodle writes them."""
+        return f"{self.first} {self.last}".strip()
+
 
 @dataclass(frozen=True)
 class Grades:
@@ -73,21 +79,26 @@ def export(
 ) -> int:
     """Write points of labs (all graded ones if none is named) in one form; print where and what is left out.
 
-    Returns 1 when somebody with points is in no row of the template or has no id.
+    Returns 1 when somebody with points is in no row of the template or has no id, or when the platform's maximum of a
+    lab is another one, so that the same points would mean something else there.
     Raises AutograderError when there is nothing to export, or a file cannot be used.
     """
     grades = with_ids(read_grades(course, labs), ids)
-    made = filled(read_csv(template), grades, form) if template else FORMS[form](grades, by)
+    theirs = read_csv(template) if template else []
+    made = filled(theirs, grades, form) if template else FORMS[form](grades, by)
     path = to or course.root / "exports" / f"{form}.csv"
     write(path, to_text(made))
     print(path)
-    missing = _missing(made, grades, form, by)
+    there = _in_template(theirs, grades, form) if template else _in_table(grades, form, by)
+    missing = [student for student in grades.points if student not in there]
     if missing:
         why = "" if template or form != "moodle" else f" for want of an {by}"
         print(f"{len(missing)} with points are not in it{why}: {', '.join(missing[:10])}")
+    other = _other_maxima(theirs, grades, form) if template else []
+    print("".join(f"{line}\n" for line in other), end="")
     if grades.waiting:
         print(f"{len(grades.waiting)} of these points wait for a person (formgrader)")
-    return 1 if missing else 0
+    return 1 if missing or other else 0
 
 
 def read_grades(course: Course, labs: Sequence[str]) -> Grades:
@@ -97,6 +108,7 @@ def read_grades(course: Course, labs: Sequence[str]) -> Grades:
     """
     with gradebook(course) as book:
         known = {a.name: float(a.max_score) for a in book.assignments}
+        labs = [_lab(name, list(known)) for name in labs]
         if unknown := [lab for lab in labs if lab not in known]:
             wrong = ", ".join(f"{lab}{suggest(lab, list(known))}" for lab in unknown)
             raise AutograderError(f"the gradebook has no lab {wrong} (it has {', '.join(known) or 'none'})")
@@ -115,6 +127,12 @@ def read_grades(course: Course, labs: Sequence[str]) -> Grades:
     if not points:
         raise AutograderError(f"nobody has points yet in {course.root}: autograder grade LAB")
     return Grades(students, used, {lab: known[lab] for lab in used}, points, frozenset(waiting))
+
+
+def _lab(name: str, known: Sequence[str]) -> str:
+    """A lab's name from its beginning, where only one begins so."""
+    found = [lab for lab in known if name and lab.startswith(name)]
+    return found[0] if name not in known and len(found) == 1 else name
 
 
 def _late(book: Any, lab: str) -> dict[str, float]:
@@ -208,7 +226,7 @@ def as_canvas(grades: Grades, by: str = "") -> Rows:
     """Canvas gradebook import. Its ID is the roster's lms_user_id or your list's, SIS Login ID our student id."""
     maxima = [f"    {MAXIMA}", "", "", "", "", *(f"{grades.most[lab]:.10g}" for lab in grades.labs)]
     rows = [
-        [s.name, s.theirs or s.lms, "", s.id, "", *(grades.shown(s.id, lab) for lab in grades.labs)]
+        [_safe(s.name), s.theirs or s.lms, "", s.id, "", *(grades.shown(s.id, lab) for lab in grades.labs)]
         for s in grades.students
     ]
     return [[*CANVAS, *grades.labs], maxima, *rows]
@@ -230,23 +248,36 @@ FORMS: dict[str, Callable[[Grades, str], Rows]] = {"csv": as_csv, "canvas": as_c
 def filled(template: Rows, grades: Grades, form: str) -> Rows:
     """A platform's own file with points filled in; rows, order and other columns stay.
 
+    A row in which two students could be meant stays as it is.
     Raises AutograderError when it is no such file.
     """
+    places, rows = _places(template, grades, form), _rows_of(template, grades, form)
+    width = 1 + max(places.values(), default=0)
+    made = [[*row, *[""] * (width - len(row))] if number in rows else row for number, row in enumerate(template)]
+    for number, student in rows.items():
+        for lab, place in places.items():
+            made[number][place] = grades.shown(student.id, lab) or made[number][place]
+    return made
+
+
+def _places(template: Rows, grades: Grades, form: str) -> dict[str, int]:
+    """The column of each lab."""
     if not template:
         raise AutograderError("the template is empty")
-    head = [cell.strip() for cell in template[0]]
-    fill = {"canvas": _fill_canvas, "moodle": _fill_worksheet}.get(form)
-    if fill is None:
-        raise AutograderError("only canvas and moodle have templates")
-    return fill(template, head, grades)
+    places = {"canvas": _canvas_columns, "moodle": _worksheet_column}.get(form)
+    if places is None:
+        raise AutograderError("only canvas and moodle have templates: say --format canvas or --format moodle")
+    return places(_head(template), grades)
 
 
-def _fill_canvas(template: Rows, head: list[str], grades: Grades) -> Rows:
+def _head(template: Rows) -> list[str]:
+    return [cell.strip() for cell in template[0]]
+
+
+def _canvas_columns(head: list[str], grades: Grades) -> dict[str, int]:
     if not {"Student", "ID"} <= set(head):
         raise AutograderError("this is no Canvas gradebook: it has no columns Student and ID (export it from Grades)")
-    places = {lab: _canvas_column(head, lab) for lab in grades.labs}
-    keys = [head.index(name) for name in ("ID", "SIS User ID", "SIS Login ID") if name in head]
-    return _fill(template, places, grades, lambda row: [row[n] for n in keys if n < len(row)])
+    return {lab: _canvas_column(head, lab) for lab in grades.labs}
 
 
 def _canvas_column(head: Sequence[str], lab: str) -> int:
@@ -259,51 +290,110 @@ def _canvas_column(head: Sequence[str], lab: str) -> int:
     return found[0]
 
 
-def _fill_worksheet(template: Rows, head: list[str], grades: Grades) -> Rows:
+def _worksheet_column(head: list[str], grades: Grades) -> dict[str, int]:
     if "Grade" not in head or "Identifier" not in head:
         raise AutograderError("this is no Moodle grading worksheet: it has no columns Identifier and Grade")
     if len(grades.labs) != 1:
         raise AutograderError("a Moodle grading worksheet holds one lab: name it")
-    names = ("ID number", "Email address", "Username", "Full name")
-    keys = [head.index(name) for name in names if name in head]
-    return _fill(template, {grades.labs[0]: head.index("Grade")}, grades, lambda row: [row[n] for n in keys])
+    return {grades.labs[0]: head.index("Grade")}
 
 
-def _fill(
-    template: Rows, places: Mapping[str, int], grades: Grades, keys: Callable[[list[str]], Iterable[str]]
-) -> Rows:
-    by_key = _by_key(grades.students)
-    made = [template[0]]
-    for old in template[1:]:
-        row = [*old, *[""] * (1 + max(places.values(), default=0) - len(old))]
-        student = next((by_key[key] for key in map(_key, keys(row)) if by_key.get(key)), None)
-        for lab, place in places.items() if student else ():
-            row[place] = grades.shown(student.id, lab) or row[place] if student else row[place]
-        made.append(row)
-    return made
+# How a platform's columns name students, the surest first: a later line counts only for those whom none before finds.
+# Canvas counts its users with an ID of its own, which may be the student number of somebody else here.
+WAYS: dict[str, tuple[dict[str, tuple[str, ...]], ...]] = {
+    "canvas": (
+        {"ID": ("theirs", "lms"), "SIS User ID": ("theirs", "lms", "id"), "SIS Login ID": ("theirs", "id", "email")},
+        {"ID": ("id",)},
+    ),
+    "moodle": (
+        {
+            "ID number": ("theirs", "lms", "id"),
+            "Email address": ("theirs", "email"),
+            "Username": ("theirs", "id", "email"),
+        },
+        {"Full name": ("full",)},
+    ),
+}
+
+
+def _rows_of(template: Rows, grades: Grades, form: str) -> dict[int, Student]:
+    """The rows that are a student's beyond doubt, by their number: one student for the row, one row for the student."""
+    found: dict[int, Student] = {}
+    for way in WAYS[form] if form == "moodle" else _canvas_ways(template, grades):
+        taken = set(found.values())
+        matched = {n: students - taken for n, students in _matched(template, grades, way).items() if n not in found}
+        times = Counter(student for students in matched.values() for student in students)
+        sure = {n: next(iter(students)) for n, students in matched.items() if len(students) == 1}
+        found |= {n: student for n, student in sure.items() if times[student] == 1}
+    return found
+
+
+def _canvas_ways(template: Rows, grades: Grades) -> Sequence[dict[str, tuple[str, ...]]]:
+    """Canvas's own numbers are our ids in a course whose roster came from there: then nothing else names anybody."""
+    first, second = WAYS["canvas"]
+    return (first,) if any(_matched(template, grades, first).values()) else (second,)
+
+
+def _matched(template: Rows, grades: Grades, way: Mapping[str, Sequence[str]]) -> dict[int, set[Student]]:
+    """All students that each row may mean."""
+    head = _head(template)
+    named = {name: _by_key(grades.students, kinds) for name, kinds in way.items() if name in head}
+    return {
+        number: {
+            student
+            for name, students in named.items()
+            for student in students.get(_key(row[head.index(name)]) if head.index(name) < len(row) else "", ())
+        }
+        for number, row in enumerate(template[1:], 1)
+    }
 
 
 def _key(text: str) -> str:
     return text.strip().lower()
 
 
-def _by_key(students: Sequence[Student]) -> dict[str, Student | None]:
-    """Students by everything a platform may call them; None for what two of them are called."""
-    found: dict[str, Student | None] = {}
-    for s in students:
-        full = f"{s.first} {s.last}".strip()
-        for key in {_key(name) for name in (s.theirs, s.lms, s.id, s.email, full) if name}:
-            found[key] = None if key in found else s
+def _by_key(students: Sequence[Student], kinds: Sequence[str]) -> dict[str, set[Student]]:
+    """Students by what they are called in any of these ways."""
+    found: dict[str, set[Student]] = {}
+    for student in students:
+        for name in (_key(getattr(student, kind)) for kind in kinds):
+            if name:
+                found.setdefault(name, set()).add(student)
     return found
 
 
-def _missing(rows: Rows, grades: Grades, form: str, by: str) -> list[str]:
-    """Students with points who are in no row."""
-    said = {_key(cell) for row in rows for cell in row}
-    names = {
-        s.id: {_moodle_id(s, by)} if form == "moodle" else {s.theirs, s.lms, s.id, _safe(s.id), s.email}
-        for s in grades.students
-    }
-    full = {s.id: f"{s.first} {s.last}".strip() for s in grades.students}
-    found = {s for s, keys in names.items() if {_key(k) for k in (*keys, full[s]) if k} & said}
-    return [s for s in grades.points if s not in found]
+def _in_template(template: Rows, grades: Grades, form: str) -> set[str]:
+    return {student.id for student in _rows_of(template, grades, form).values()}
+
+
+def _in_table(grades: Grades, form: str, by: str) -> set[str]:
+    return {s.id for s in grades.students if form != "moodle" or _moodle_id(s, by)}
+
+
+def _other_maxima(template: Rows, grades: Grades, form: str) -> list[str]:
+    """The labs that the platform gives another maximum than the gradebook."""
+    return [
+        f"{form.capitalize()} has {lab} out of {most:g} points, the gradebook out of {grades.most[lab]:g}: set it to "
+        f"{grades.most[lab]:g} there before you import this"
+        for lab, most in _their_maxima(template, _places(template, grades, form), form).items()
+        if abs(most - grades.most[lab]) > 1e-6
+    ]
+
+
+def _their_maxima(template: Rows, places: Mapping[str, int], form: str) -> dict[str, float]:
+    """The platform's maximum of each lab, where its file says one."""
+    lines = [row for row in template[1:] if form == "moodle" or (row[:1] and row[0].strip() == MAXIMA)]
+    columns = {lab: _maximum_column(template) for lab in places} if form == "moodle" else places
+    said = {lab: [_number(row[n]) for row in lines if 0 <= n < len(row)] for lab, n in columns.items()}
+    return {lab: most for lab, numbers in said.items() if (most := next(filter(None, numbers), None))}
+
+
+def _maximum_column(template: Rows) -> int:
+    return next((n for n, name in enumerate(_head(template)) if name.lower() == "maximum grade"), -1)
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text.strip().replace(",", "."))
+    except ValueError:
+        return None

@@ -40,6 +40,7 @@ def test_the_plain_table_has_points_maxima_and_what_waits(tmp_path):
 
 def test_a_spreadsheet_runs_nothing_that_a_student_is_called(tmp_path):
     assert "'=HYPERLINK(1)" == again(as_csv(GRADES), tmp_path)[1]["last name"]
+    assert "'=HYPERLINK(1), Bob" == again(as_canvas(GRADES), tmp_path)[2]["Student"]
 
 
 def test_canvas_gets_its_columns_its_row_of_maxima_and_a_row_a_student(tmp_path):
@@ -128,6 +129,43 @@ def test_two_students_of_one_name_are_never_mixed_up():
     assert "" == made[1][2]
 
 
+SAME_NUMBERS = Grades(
+    (Student("1001", "Nan", "Ber"), Student("ada", "Ada", "Lovelace")),
+    ("lab1",),
+    {"lab1": 5},
+    {"1001": {"lab1": 1}, "ada": {"lab1": 4}},
+)
+
+
+@pytest.mark.parametrize(
+    ("rows", "points"),
+    [
+        ([["Lovelace, Ada", "1001", "", "ada", ""], ["Ber, Nan", "77", "", "1001", ""]], ["4", "1"]),
+        ([["Lovelace, Ada", "7", "", "ada", ""], ["Guest, A", "1001", "", "guest", ""]], ["4", ""]),
+        ([["Ber, Nan", "1001", "", "", ""]], ["1"]),
+        ([["Ber, Nan", "7", "1001", "ada", ""]], [""]),
+        ([["Lovelace, Ada", "7", "", "ada", ""], ["Lovelace, Ada", "8", "", "ada", ""]], ["", ""]),
+    ],
+    ids=["both by login", "a guest", "roster from Canvas", "two in one row", "one in two rows"],
+)
+def test_a_number_of_the_platforms_own_gives_nobody_the_points_of_another(rows, points):
+    template = [["Student", "ID", "SIS User ID", "SIS Login ID", "lab1 (9)"], *rows]
+    assert points == [row[4] for row in filled(template, SAME_NUMBERS, "canvas")[1:]]
+
+
+@pytest.mark.parametrize(
+    ("rows", "points"),
+    [
+        ([["1", "Ada Lovelace", "", ""], ["2", "Ada Lovelace", "", ""]], ["", ""]),
+        ([["1", "Ada Lovelace", "ada", ""], ["2", "Ada Lovelace", "", ""]], ["4", ""]),
+    ],
+    ids=["two of one name", "one of them known by id"],
+)
+def test_a_name_that_two_have_gives_nobody_points(rows, points):
+    template = [["Identifier", "Full name", "ID number", "Grade"], *rows]
+    assert points == [row[3] for row in filled(template, SAME_NUMBERS, "moodle")[1:]]
+
+
 @pytest.fixture
 def graded(course):
     """Two students with points in the gradebook: one by hand too, one late."""
@@ -161,6 +199,27 @@ def test_who_is_in_no_row_of_the_template_is_named(graded, tmp_path, capsys):
     assert 1 == run(graded, "tiny", "--format", "canvas", "--template", tmp_path / "t.csv", "--to", to)
     assert "1 with points are not in it: bob" in capsys.readouterr().out
     assert "2.5" == read_csv(to)[1][5]
+
+
+TEMPLATES = {
+    "canvas": "Student,ID,SIS User ID,SIS Login ID,Section,tiny (1)\n  Points Possible,,,,,{}\n,7,,ada,,\n,8,,bob,,\n",
+    "moodle": "Identifier,ID number,Grade,Maximum Grade\n1,ada,,{0}\n2,bob,,{0}\n",
+}
+
+
+@pytest.mark.parametrize("form", ["canvas", "moodle"])
+@pytest.mark.parametrize(("maximum", "status"), [("6.00", 0), ("100", 1), ("", 0)])
+def test_another_maximum_on_the_platform_is_told(graded, tmp_path, capsys, form, maximum, status):
+    (tmp_path / "t.csv").write_text(TEMPLATES[form].format(maximum))
+    arguments = ("--format", form, "--template", tmp_path / "t.csv", "--to", tmp_path / "out.csv")
+    assert status == run(graded, "tiny", *arguments)
+    words = f"{form.capitalize()} has tiny out of 100 points, the gradebook out of 6: set it to 6 there"
+    assert (status == 1) == (words in capsys.readouterr().out)
+
+
+def test_the_beginning_of_a_labs_name_is_enough(graded, capsys):
+    assert 0 == run(graded, "ti")
+    assert "csv.csv" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
