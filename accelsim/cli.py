@@ -94,7 +94,8 @@ def _map(options: argparse.Namespace) -> str:
     _known(options.machine, options.network)
     layer, arch = catalog.network(options.network).layer(options.layer), catalog.machine(options.machine)
     some = next(iter(catalog.mappings(options.machine, "alexnet").values()))
-    where = space(layer, arch, options.template or keeping(arch, some), options.imperfect)
+    template = keeping(arch, some) if options.template is None else options.template
+    where = space(layer, arch, template, options.imperfect)
     show = sys.stderr.isatty()
     found = search(where, options.objective, options.seconds, options.seed, show=show, within=options.within / 100)
     if options.json:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from accelsim.batch import Batch, Costs
-from accelsim.errors import MappingError, suggest
+from accelsim.errors import MappingError, number, suggest, whole
 from accelsim.mapper.orders import Orders
 from accelsim.mapper.space import Keeps, MapSpace
 from accelsim.mapper.tiles import Bound, Flags, Lattice, Numbers, Place, Rows
@@ -70,10 +70,13 @@ class Progress:
 
     @staticmethod
     def loads(text: str) -> Progress:
-        """From text."""
-        data = json.loads(text)
-        points = tuple(Point(**point) for point in data.pop("points"))
-        return Progress(**data | {"points": points, "counts": tuple((why, n) for why, n in data["counts"])})
+        """From text. Raises `MappingError` for text that `dumps` did not write."""
+        try:
+            data = json.loads(text)
+            points = tuple(Point(**point) for point in data.pop("points"))
+            return Progress(**data | {"points": points, "counts": tuple((why, n) for why, n in data["counts"])})
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise MappingError(f"progress is text that Progress.dumps wrote, got {str(text)[:60]!r}") from None
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,9 @@ class Found:
     @property
     def gap(self) -> float:
         """How far the value may be above the least, as a share of the bound."""
-        return max(0.0, self.value / self.bound - 1) if self.bound else math.inf
+        if self.bound <= 0:
+            return 0.0 if self.value <= self.bound else math.inf
+        return max(0.0, self.value / self.bound - 1)
 
     @property
     def proven(self) -> bool:
@@ -176,12 +181,12 @@ def search(
 
     Raises `MappingError` if no mapping was found that fits.
     """
-    if objective not in OBJECTIVES:
-        raise MappingError(
-            f"objective {objective!r}: it is one of {', '.join(OBJECTIVES)}{suggest(objective, OBJECTIVES)}"
-        )
-    if not 0 <= within < math.inf or (within and objective == "pareto"):
-        raise MappingError(f"within {within!r}: a share of 0 or more, and 0 for a front")
+    check_search(objective, seconds, seed, within)
+    if not isinstance(where, MapSpace) or not isinstance(resume, Progress | None):
+        raise MappingError(f"a search is of a space(...) and goes on from Found.progress; got {where!r}, {resume!r}")
+    if not where.size:
+        faults = "\n  ".join(where.impossible())
+        raise MappingError(f"{where.layer.name} on {where.arch.name}: no mapping fits what is fixed\n  {faults}")
     method = method or way(where)
     ways: dict[str, Callable[[_Hunt], None]] = {"exhaustive": _exhaust, "pruned": _prune, "random": _improve}
     if method not in ways:
@@ -195,6 +200,21 @@ def search(
         if not hunt.points:
             raise
     return hunt.found()
+
+
+def check_search(objective: str, seconds: float | None, seed: int, within: float = 0.0) -> None:
+    """Raise `MappingError` with everything that a search cannot be asked for."""
+    faults = []
+    if objective not in OBJECTIVES:
+        faults.append(f"objective {objective!r}: it is one of {', '.join(OBJECTIVES)}{suggest(objective, OBJECTIVES)}")
+    if seconds is not None and not (number(seconds) and seconds >= 0):
+        faults.append(f"seconds {seconds!r}: a number of 0 or more, or None for no limit")
+    if not whole(seed) or seed < 0:
+        faults.append(f"seed {seed!r}: a whole number of 0 or more")
+    if not number(within) or within < 0 or (within and objective == "pareto"):
+        faults.append(f"within {within!r}: a share of 0 or more, and 0 for a front")
+    if faults:
+        raise MappingError("\n  ".join(faults))
 
 
 def way(where: MapSpace) -> str:

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from accelsim.arch import Arch
 from accelsim.errors import MappingError
-from accelsim.mapper.hunt import Found, search
+from accelsim.mapper.hunt import Found, check_search, search
 from accelsim.mapper.space import MapSpace, space
 from accelsim.workload import Layer
 
@@ -47,7 +47,11 @@ def search_all(
 
     executor: any of `concurrent.futures`, such as `Client.get_executor()` of Dask; processes on this machine if None.
     Equal spaces are searched once. Without `seconds` the results are those of `search`, wherever it runs.
+    Raises `MappingError` for what `search` cannot be asked for in any space.
     """
+    check_search(objective, seconds, seed)
+    if not all(isinstance(where, MapSpace) for where in spaces):
+        raise MappingError(f"needs spaces, made by space(...), got {list(spaces)!r}")
     if executor is None:
         with ProcessPoolExecutor() as pool:
             return search_all(spaces, objective, pool, seconds, seed, show)
@@ -78,11 +82,17 @@ def sweep(
 
     machines = [replace(eyeriss, levels=...) for pes in (84, 168, 336)]
     sweep(catalog.alexnet().layers, [(machine, template) for machine in machines])
+
+    Raises `MappingError` where there are no layers, a design is no (machine, template), or a template cannot be read.
     """
-    pairs = list(designs)
+    pairs, layers = list(designs), tuple(layers)
+    if wrong := [pair for pair in pairs if not isinstance(pair, (tuple, list)) or len(pair) != 2]:
+        raise MappingError(f"a design is a pair (machine, template), a template being text or None, got {wrong[0]!r}")
+    if not layers:
+        raise MappingError("a sweep needs layers, got none")
     spaces = [space(layer, arch, template) for arch, template in pairs for layer in layers]
     results = search_all(spaces, objective, executor, seconds, seed, show)
-    rows = [results[at : at + len(layers)] for at in range(0, len(results), max(1, len(layers)))]
+    rows = [results[at : at + len(layers)] for at in range(0, len(results), len(layers))]
     return [
         Design(
             arch,

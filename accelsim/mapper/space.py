@@ -93,6 +93,34 @@ class MapSpace:
             for rest in self._chains(size, step * bound, fixed, slot + 1):
                 yield (bound, *rest)
 
+    def impossible(self) -> list[str]:
+        """Why there is no mapping at all: what is fixed and leaves a dimension without bounds that cover it.
+
+        >>> from accelsim import Level, conv
+        >>> toy = Arch("toy", (Level("DRAM"), Level("spad")))
+        >>> space(conv("c", M=4, C=2), toy, "DRAM: M3 | spad: M?").impossible()
+        ['M: no bounds for M3 at DRAM, M? at spad cover 4', 'C: no loop covers 2; add C2 or C?']
+        """
+        return [self._uncovered(at) for at in range(len(self.layer.bounds)) if not self._masks(at)]
+
+    def _uncovered(self, at: int) -> str:
+        (dim, size), names = self.layer.bounds[at], [level.name for level in self.arch.levels]
+        loops = [
+            f"{dim}{bounds[at] or '?'}{f'@{axis}' if axis else ''} at {name}"
+            for name, kinds in zip(names, self.bounds, strict=True)
+            for axis, bounds in zip(KINDS, kinds, strict=True)
+            if bounds[at] != 1
+        ]
+        rooms = [
+            f"; {level.name} has room for {level.fanout[axis]} along {AXES[axis]}"
+            for level, kinds in zip(self.arch.levels, self.bounds, strict=True)
+            for axis in (0, 1)
+            if kinds[1 + axis][at] > level.fanout[axis]
+        ]
+        if not loops:
+            return f"{dim}: no loop covers {size}; add {dim}{size} or {dim}?"
+        return f"{dim}: no bounds for {', '.join(loops)} cover {size}{''.join(rooms)}"
+
     @cached_property
     def size(self) -> int:
         """How many mappings there are, whether they fit or not: an exact count, nothing is enumerated.
@@ -265,6 +293,11 @@ def space(layer: Layer, arch: Arch, template: str | None = None, imperfect: bool
 
     Raises `MappingError` with every place that cannot be read.
     """
+    if not isinstance(layer, Layer) or not isinstance(arch, Arch) or not isinstance(template, str | None):
+        raise MappingError(
+            "a space is of a Layer, made by conv(...) or einsum(...), on an Arch, with a template as text or None; "
+            f"got {layer!r}, {arch!r}, {template!r}"
+        )
     names, dims = [level.name for level in arch.levels], list(layer.dims)
     if template is None:
         template = " | ".join(f"{name}{'[*]' if at else ''}: ? ?@x ?@y" for at, name in enumerate(names))
@@ -291,7 +324,12 @@ def keeping(arch: Arch, mapping: Mapping) -> str:
     >>> eyeriss = catalog.eyeriss()
     >>> keeping(eyeriss, catalog.mappings("eyeriss", "alexnet")["conv1"])
     'DRAM: ? | GLB[ifmap ofmap]: ? ?@x ?@y | spad: ?'
+
+    Raises `MappingError` for a mapping of another machine's levels.
     """
+    names = [level.name for level in arch.levels]
+    if not isinstance(mapping, Mapping) or names != [stage.level for stage in mapping.stages]:
+        raise MappingError(f"{arch.name}: needs a Mapping with the levels {' | '.join(names)}, got '{mapping}'")
     stages = zip(arch.levels, mapping.stages, strict=True)
     return " | ".join(
         f"{level.name}{'' if stage.keeps is None else '[' + ' '.join(stage.keeps) + ']'}: ?"
@@ -319,6 +357,9 @@ def _stage(text: str, layer: Layer, name: str, faults: list[str]) -> Stage:
             faults.append(f"{name}: expected a loop such as M4, M?, P?@x or ?, got {word!r}")
         elif loop[1] and loop[1] not in layer.dims:
             faults.append(f"{name}: {word} is over {loop[1]}, the layer has {' '.join(layer.dims)}")
+        elif loop[1] in loops[loop[3] or ""]:
+            where = f"along {loop[3]}" if loop[3] else "over time"
+            faults.append(f"{name}: {word} is a second loop over {loop[1]} {where}; a level has at most one")
         elif loop[1]:
             loops[loop[3] or ""][loop[1]] = 0 if loop[2] == "?" else int(loop[2])
             order += [] if loop[3] else [loop[1]]

@@ -290,12 +290,71 @@ def test_compulsory_traffic_is_below_every_mapping(seed):
         ("DRAM: X? | GLB: ? | spad: ?", "X? is over X, the layer has N M C P Q R S"),
         ("DRAM: ? | GLB[ifmp]: ? | spad: ?", "no tensor ifmp, the layer has ifmap, filter, ofmap; did you mean"),
         ("DRAM[ifmap]: ? | GLB: ? | spad: ?", "the outermost level keeps every tensor"),
+        ("DRAM: M2 C? M2 | GLB: ? | spad: ?", "DRAM: M2 is a second loop over M over time; a level has at most one"),
+        ("DRAM: ? | GLB: M2@x M?@x | spad: ?", "GLB: M?@x is a second loop over M along x; a level has at most one"),
+        (3, "with a template as text or None"),
     ],
 )
 def test_a_template_that_cannot_be_read_is_refused_in_words(text, fault):
     with pytest.raises(MappingError) as caught:
         space(conv("c", M=4), TOY, text)
     assert fault in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("DRAM: M3 ? | GLB: | spad: M?", "M: no bounds for M3 at DRAM, M? at spad cover 4"),
+        ("DRAM: | GLB: | spad:", "M: no loop covers 4; add M4 or M?\n  R: no loop covers 3; add R3 or R?"),
+        (
+            "DRAM: ? | GLB: M4@x | spad: ?",
+            "M: no bounds for M? at DRAM, M4@x at GLB, M? at spad cover 4; GLB has room for 2",
+        ),
+    ],
+)
+def test_a_template_that_leaves_no_mapping_says_which_dimension_it_does_not_cover(text, fault):
+    where = space(conv("c", M=4, R=3), TOY, text)
+    assert where.size == 0
+    for method in (None, "random"):
+        with pytest.raises(MappingError) as caught:
+            search(where, method=method)
+        assert fault in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("asked", "fault"),
+    [
+        ({"seconds": -1}, "seconds -1: a number of 0 or more"),
+        ({"seconds": float("nan")}, "seconds nan"),
+        ({"seconds": "10"}, "seconds '10'"),
+        ({"seed": -1}, "seed -1: a whole number of 0 or more"),
+        ({"within": "1%"}, "within '1%': a share"),
+        ({"objective": "enrgy", "seed": 0.5}, "did you mean energy?\n  seed 0.5"),
+    ],
+)
+def test_what_a_search_cannot_be_asked_for_is_refused_in_words(asked, fault):
+    with pytest.raises(MappingError) as caught:
+        search(space(conv("c", M=4), TOY), **asked)
+    assert fault in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", "null", '{"points": [], "counts": [], "kee": 1}'])
+def test_progress_is_read_from_nothing_but_progress(text):
+    with pytest.raises(MappingError, match=r"progress is text that Progress\.dumps wrote"):
+        Progress.loads(text)
+    with pytest.raises(MappingError, match=r"goes on from Found\.progress"):
+        search(space(conv("c", M=4), TOY), resume=text)
+
+
+def test_where_nothing_costs_anything_every_mapping_is_proven_best():
+    found = search(space(conv("c", M=2), TOY), "energy")
+    assert (found.value, found.bound, found.gap) == (0, 0, 0)
+    assert "no mapping is better" in str(found)
+
+
+def test_a_mapping_of_another_machine_makes_no_template():
+    with pytest.raises(MappingError, match=r"toy: needs a Mapping with the levels DRAM \| GLB \| spad"):
+        keeping(TOY, nest("DRAM: | spad:"))
 
 
 def test_an_unknown_objective_is_refused_with_what_there_is():
@@ -335,6 +394,7 @@ def test_the_command_gives_the_same_as_data_for_a_part_of_the_space(capsys):
         (("eyeriss", "alexnet", "conv3", "--template", "DRAM: ?"), "one stage for each of DRAM, GLB, spad"),
         (("eyeriss", "alexnet", "conv3", "--objective", "pareto", "--within", "1"), "0 for a front"),
         (("one_pe", "alexnet", "conv3", "--template", "DRAM: | spad: M384 ?"), "no mapping fits"),
+        (("one_pe", "alexnet", "conv3", "--template", ""), "one stage for each of DRAM, spad"),
     ],
 )
 def test_the_command_refuses_what_it_cannot_search_with_status_2(words, fault, capsys):

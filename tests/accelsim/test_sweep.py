@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from accelsim import Arch, Level, catalog, conv
+from accelsim.errors import MappingError
 from accelsim.mapper import search, search_all, space, sweep
 from tests.autograder.test_dask import Cluster
 
@@ -46,6 +47,17 @@ def test_processes_are_the_default_and_equal_spaces_are_searched_once():
     one, two = search_all(spaces)
     assert one is two
     assert search(spaces[0]).value == one.value
+
+
+def test_what_cannot_be_swept_is_refused_before_anything_starts():
+    with pytest.raises(MappingError, match="did you mean energy"):
+        search_all([space(LAYERS[0], DESIGNS[0][0])], "enrgy")
+    with pytest.raises(MappingError, match="a sweep needs layers"):
+        sweep([], DESIGNS)
+    with pytest.raises(MappingError, match=r"a design is a pair \(machine, template\)"):
+        sweep(LAYERS, [DESIGNS[0][0]])
+    with pytest.raises(MappingError, match="needs spaces"):
+        search_all([LAYERS[0]])
 
 
 @pytest.mark.slow
