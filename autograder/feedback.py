@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,13 +13,15 @@ from typing import Any
 from accelsim.errors import suggest
 from autograder.course import Course, config, gradebook, write
 from autograder.errors import AutograderError, printable
-from autograder.grade import ATTENTION, RESULT, by_hand
+from autograder.grade import ATTENTION, RESULT, standing
 from autograder.page import Markup, document, table
 from autograder.page import text as _e
 from autograder.public import read_public
 from autograder.student import PUBLIC, SECTION, answer_to, in_words, try_next
+from autograder.submission import handed_in_at
 
-MOST_LISTED = 10
+MOST_LISTED, MOST_SECRET = 10, 1000
+TIME, SUBMISSION_SECRET = "timestamp.txt", "submission_secret.txt"
 
 
 def feedback(
@@ -32,21 +35,51 @@ def feedback(
     """
     results, unreadable = _results(lab, course, students), 0
     answers, address = _answers(lab, course), book or str(config(course).Autograder.get("book", ""))
+    from nbgrader.api import MissingEntry
+
     with gradebook(course) as grades:
         for student, path in results.items():
             try:
-                result = json.loads(path.read_text("utf-8"))
-                result["by_hand"] = by_hand(grades, lab, student)
+                result = json.loads(path.read_text("utf-8")) | standing(grades, lab, student)
                 result["items"] = [item | {"answer": answers.get(item["name"], "")} for item in result["items"]]
                 page, plain = as_html(result, address), as_text(result)
+            except MissingEntry:
+                unreadable += 1
+                print(f"{student} was graded but is not in the gradebook any more: no page was made", file=sys.stderr)
+                continue
             except (OSError, ValueError, KeyError, TypeError, IndexError):
                 unreadable += 1
                 print(f"{path} cannot be read; grade this student again", file=sys.stderr)
                 continue
             made = course.at("feedback", student, lab) / f"{lab}.html"
             write(made, page)
+            _for_release(course.at("submitted", student, lab), made.parent)
             print(plain if text else made)
     return ATTENTION if unreadable else 0
+
+
+def _for_release(handed: Path, folder: Path) -> None:
+    """What nbgrader's `release_feedback` needs beside a page: a time, and the secret by which its student finds it.
+
+    The secret came with the submission. To what came another way than through the exchange nobody has one, and without
+    any nbgrader would stop there and release nothing to those who follow.
+    """
+    write(folder / TIME, f"{handed_in_at(handed) or 'not noted'}\n")
+    if theirs := _submission_secret(handed / SUBMISSION_SECRET):
+        write(folder / SUBMISSION_SECRET, theirs)
+    elif not (folder / SUBMISSION_SECRET).is_file():
+        write(folder / SUBMISSION_SECRET, secrets.token_hex(64))
+
+
+def _submission_secret(path: Path) -> str:
+    """As nbgrader's `submit` wrote it; nothing where it is missing or something else."""
+    try:
+        if path.is_symlink() or path.stat().st_size > MOST_SECRET:
+            return ""
+        text = path.read_text("ascii")
+    except (OSError, ValueError):
+        return ""
+    return text if text.isalnum() else ""
 
 
 def _answers(lab: str, course: Course) -> dict[str, str]:
@@ -115,6 +148,7 @@ def as_text(result: dict[str, Any]) -> str:
 def _text_lines(result: dict[str, Any]) -> Iterator[str]:
     points = f"{result['points']:g} of {result['of']:g} points from the checks"
     yield f"{result['title']}: {result['student']}, {points}"
+    yield from (f"  {' '.join(said)}" for said in _in_all(result))
     if result["fault"]:
         yield f"  Your notebook could not be graded: {result['fault']}."
     yield from (f"  Note: {note}" for note in notes_of(result))
@@ -147,6 +181,7 @@ def as_html(result: dict[str, Any], book: str = "") -> str:
 def _sections(result: dict[str, Any], book: str) -> Iterator[str]:
     points = f"{result['points']:g} of {result['of']:g} points"
     yield f"<p><strong>{points}</strong> from the checks, graded {_e(result['graded'][:10])}.</p>\n"
+    yield from (f"<p><strong>{_e(total)}</strong> {_e(rest)}</p>\n" for total, rest in _in_all(result))
     if result["fault"]:
         yield (
             f'<p class="fault"><strong>Your notebook could not be graded:</strong> {_e(result["fault"])}. '
@@ -159,6 +194,18 @@ def _sections(result: dict[str, Any], book: str) -> Iterator[str]:
     yield from (_item(item, book) for item in result["items"])
     if result["by_hand"]:
         yield _hand_table(result["by_hand"])
+
+
+def _in_all(result: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """The points with what a person gave and what was taken off, where there is either: what counts in the end."""
+    given = [row for row in result["by_hand"] if row["points"] is not None]
+    waits = len(given) < len(result["by_hand"])
+    if result["by_hand"] or result.get("late"):
+        points, of = result["in_all"]
+        taken = f" Points taken off for handing in late: {result['late']:g}." if result.get("late") else ""
+        more = " A person has still to grade some of it." if waits else ""
+        by_hand = ", with what a person gave" if given else ""
+        yield f"{points:g} of {of:g} points", f"{'so far' if waits else 'in all'}{by_hand}.{taken}{more}"
 
 
 def notes_of(result: dict[str, Any]) -> list[str]:
@@ -182,11 +229,24 @@ def _summary(items: Sequence[dict[str, Any]]) -> str:
             Markup(f'<a href="#{_e(i["name"])}">{_e(i["name"])}</a>'),
             i["points"],
             i["of"],
-            (i["mistake"] or {}).get("name", ""),
+            _in_short(i),
         )
         for i in items
     ]
-    return table("All items", ("Item", "Points", "Of", "What it looks like"), rows)
+    return table("All items", ("Item", "Points", "Of", "In short"), rows)
+
+
+def _in_short(item: dict[str, Any]) -> str:
+    """How an item stands in a few words, so that the table shows where there is something to do."""
+    if item["mistake"]:
+        return f"looks like: {item['mistake']['name']}"
+    if not item["written"]:
+        return "not written yet"
+    if item["public"][0] < item["public"][1]:
+        return "not all right on the cases you can see"
+    if item["fails_for"]:
+        return "not all right on other cases"
+    return "no prediction made" if item["points"] < item["of"] else "complete"
 
 
 def _item(item: dict[str, Any], book: str) -> str:

@@ -195,12 +195,23 @@ def _autograded_cell(cell: Submitted, number: int, known: Any, outputs: list[Any
     return body | ({"execution_count": None, "outputs": outputs} if cell.kind == "code" else {})
 
 
-def by_hand(book: Any, lab: str, student: str) -> list[dict[str, Any]]:
-    """What a person graded or has still to grade: rows of name, points (None: not yet), of, comment."""
+def standing(book: Any, lab: str, student: str) -> dict[str, Any]:
+    """What the gradebook says of a student beyond the checks.
+
+    `by_hand`: rows of name, points (None: not yet), of, comment, of what a person graded or has still to grade;
+    `late`: the points taken off for handing in late; `in_all`: [points, of], with both.
+    Raises nbgrader's MissingEntry when the gradebook has no such student or submission.
+    """
     submission = book.find_submission(lab, student)
     comments = {c.name: c.comment for n in submission.notebooks for c in n.comments if c.comment}
     grades = [g for n in submission.notebooks for g in n.grades]
-    return [_hand_row(g, comments) for g in grades if _by_hand(g) or g.name in comments]
+    late = sum(float(n.late_submission_penalty or 0.0) for n in submission.notebooks)
+    points, of = sum(float(g.score) for g in grades), sum(float(g.max_score) for g in grades)
+    return {
+        "by_hand": [_hand_row(g, comments) for g in grades if _by_hand(g) or g.name in comments],
+        "late": late,
+        "in_all": [round(max(0.0, points - late), 6), of],
+    }
 
 
 def _by_hand(entry: Any) -> bool:

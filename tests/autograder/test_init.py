@@ -12,6 +12,7 @@ import pytest
 from autograder import cli
 from autograder.course import Course, gradebook
 from autograder.errors import AutograderError
+from autograder.feedback import _for_release
 from autograder.init import read_roster
 from tests.autograder.nbgrader_commands import nbgrader
 
@@ -188,6 +189,34 @@ def test_stock_autograde_gives_the_grades_of_autograder_grade(collected, tmp_pat
         assert points == [determine_grade(cell)[0] for cell in notebook.cells if is_grade(cell)]
     again = nbgrader(stock, "autograde", "tiny", "--force")
     assert rows(Course(ours)) == rows(Course(stock)), again
+
+
+@pytest.mark.slow
+@pytest.mark.sandbox
+def test_nbgrader_brings_each_student_the_page(collected, tmp_path, capsys):
+    base, root = collected.root.parent, tmp_path / "course"
+    shutil.copytree(collected.root, root)
+    by_mail = root / "submitted" / "aaron" / "tiny"  # first in the row, and without what the exchange adds
+    by_mail.mkdir(parents=True)
+    shutil.copyfile(root / "submitted" / "ada" / "tiny" / "tiny.ipynb", by_mail / "tiny.ipynb")
+    for command in ("grade", "feedback"):
+        cli.main([command, LAB, "--course", str(root)])
+    nbgrader(root, "release_feedback", "tiny")
+    for student, says in (("ada", "This is complete"), ("bob", "kernel flipped"), ("eve", "could not be graded")):
+        home = {"JUPYTER_DATA_DIR": str(base / f"{student}_data"), "NBGRADER_STUDENT": student}
+        nbgrader(base / student, "fetch_feedback", "tiny", **home)
+        (page,) = (base / student).rglob("tiny.html")
+        assert says.lower() in page.read_text().lower()
+
+
+@pytest.mark.parametrize("secret", ["", "not hexadecimal: <b>", "x" * 2000])
+def test_a_secret_that_is_none_stops_nobodys_feedback(tmp_path, secret):
+    (tmp_path / "submission_secret.txt").write_text(secret)
+    _for_release(tmp_path, tmp_path / "feedback")
+    made = (tmp_path / "feedback" / "submission_secret.txt").read_text()
+    assert (128, True) == (len(made), made.isalnum())
+    _for_release(tmp_path, tmp_path / "feedback")
+    assert made == (tmp_path / "feedback" / "submission_secret.txt").read_text()
 
 
 def test_released_cells_of_the_instructor_are_locked(collected):

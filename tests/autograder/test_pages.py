@@ -37,6 +37,8 @@ RESULT = {
     "notes": ["the file 'x' was left out"],
     "items": [ITEM],
     "by_hand": [{"name": "essay", "points": None, "of": 1, "comment": "Read it again."}],
+    "late": 0.0,
+    "in_all": [0.0, 6.0],
 }
 
 
@@ -77,12 +79,52 @@ def test_a_prediction_that_was_made_is_said_to_be(predicted, points, says):
     [
         ([["asked", "conv(3)"], ["happened", "conv() took longer than 5 s"]], "Does some loop never end?"),
         ([["asked", "conv(3)"], ["got", "None"], ["wanted", "2"]], "end with return?"),
+        ([["asked", "ws(3)"], ["got", "None"], ["happened", "a schedule is a list, got None"]], "end with return?"),
     ],
 )
 def test_feedback_says_what_to_try_by_the_kind_of_fault(evidence, says):
     item = ITEM | {"evidence": evidence, "mistake": None}
     for page_or_text in (as_html, as_text):
         assert says in page_or_text(RESULT | {"items": [item]})
+
+
+GIVEN = [{"name": "conv", "points": 2.5, "of": 5, "comment": ""}]
+
+
+@pytest.mark.parametrize(
+    ("changes", "total", "rest"),
+    [
+        ({}, "0 of 6 points", "so far. A person has still to grade some of it."),
+        ({"by_hand": GIVEN, "in_all": [2.5, 5.0]}, "2.5 of 5 points", "in all, with what a person gave."),
+        (
+            {"by_hand": [], "late": 3.0, "points": 4, "in_all": [1.0, 5.0]},
+            "1 of 5 points",
+            "in all. Points taken off for handing in late: 3.",
+        ),
+        ({"by_hand": []}, "", ""),
+    ],
+    ids=["waits", "by hand", "late", "neither"],
+)
+def test_what_counts_in_the_end_is_said(changes, total, rest):
+    made, said = as_html(RESULT | changes), as_text(RESULT | changes)
+    assert bool(total) == (f"<p><strong>{total}</strong> {rest}</p>" in made)
+    assert bool(total) == (f"\n  {total} {rest}\n" in said)
+    assert bool(total) == (("in all" in made) or ("so far" in made))
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({}, "looks like: kernel flipped"),
+        ({"mistake": None}, "not all right on the cases you can see"),
+        ({"mistake": None, "public": [2, 2]}, "not all right on other cases"),
+        ({"mistake": None, "written": False}, "not written yet"),
+        ({"mistake": None, "public": [2, 2], "fails_for": [], "points": 4}, "no prediction made"),
+        ({"mistake": None, "public": [2, 2], "fails_for": [], "points": 5}, "complete"),
+    ],
+)
+def test_the_table_of_items_says_how_each_stands(changes, says):
+    assert f"<td>{says}</td>" in as_html(RESULT | {"items": [ITEM | changes]})
 
 
 @pytest.mark.parametrize("width", [1000, 360])

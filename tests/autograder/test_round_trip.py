@@ -117,6 +117,16 @@ def test_manual_grades_survive_grading_again(graded, capsys):
     assert "slide, graded by a person: 2.5 of 3 points" in said
 
 
+def test_who_is_out_of_the_gradebook_gets_no_page_and_the_reason_is_said(graded, capsys):
+    with gradebook(graded) as book:
+        book.remove_student("flipper")
+    assert 1 == run("feedback", LAB, "--course", graded.root)
+    said = capsys.readouterr()
+    assert "flipper was graded but is not in the gradebook any more: no page was made" in said.err
+    assert "cannot be read" not in said.err
+    assert (graded.root / "feedback" / "good" / "tiny" / "tiny.html").is_file()
+
+
 def test_a_written_essay_waits_for_a_person_and_an_untouched_one_earns_nothing(course, hand_in):
     hand_in("writer")
     path = course.at("submitted", "writer", "tiny") / "tiny.ipynb"
