@@ -341,12 +341,12 @@ def try_next(evidence: Sequence[Sequence[str]]) -> str:
     for pattern, advice in AFTER_A_FAULT:
         if re.search(pattern, happened):
             return advice
+    if told.get("got") == "None":
+        return "Does your function end with return? Without it a function answers None."
     if "got" in told and happened:
         return "Find that place in your answer, and follow by hand how your function comes to it."
     if happened:
         return "Read what Python says; it stopped your function before there was an answer."
-    if told.get("got") == "None":
-        return "Does your function end with return? Without it a function answers None."
     if "wanted" in told and re.search(r"(is|are) needed|needed are", told.get("differs", "")):
         return FORM
     return "Work the case shown by hand on paper, then print what your function holds at the same step."

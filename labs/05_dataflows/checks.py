@@ -141,7 +141,13 @@ def clear(name: str, tensor: str, stream: str) -> str:
         "parts, which the GLB has to read back and add. Store after the last c, not after each.",
         judging.ABSENT: "A MAC uses what is in the registers of its own PE. Look at the cycle and PE told here: load "
         "that operand "
-        "there in that cycle or before, and do not replace it in between.",
+        "there in that cycle or before, and do not replace it in between. (The operands of a mac are m, c, p, in this "
+        "order.)",
+        judging.TURNED: "A PE is (row, column). You cut one letter into parts of the length of a column and lay them "
+        "along a row, or the other way round, so that they lie beyond the edge. A letter that lies along the rows is "
+        "cut into parts of `rows`, one that lies along the columns into parts of `columns`.",
+        judging.SWAPPED: "The coordinates of a word have the order of the contract: filter m c, ifmap c p, ofmap m p, "
+        "and a mac has m, c, p. Yours lie in the layer once two of them are exchanged.",
     }[name]
 
 
@@ -174,6 +180,8 @@ WS = Question(
         judging.DROPPED,
         judging.SLOW,
         judging.ABSENT,
+        judging.TURNED,
+        judging.SWAPPED,
     ),
 )
 
@@ -198,6 +206,9 @@ OS = Question(
         judging.DROPPED,
         judging.SLOW,
         judging.ARRAY,
+        judging.ABSENT,
+        judging.TURNED,
+        judging.SWAPPED,
     ),
 )
 
@@ -213,7 +224,20 @@ IS = Question(
     public=asked((1, 2), ((3, 5), (2, 3))),
     hidden=hidden((1, 2)),
     judge=judging.input_stationary,
-    mistakes=mistakes("ifmap", "m", judging.ONCE, judging.AGAIN, judging.BOTH, judging.BEYOND, judging.DROPPED),
+    mistakes=mistakes(
+        "ifmap",
+        "m",
+        judging.ONCE,
+        judging.AGAIN,
+        judging.SUM,
+        judging.BOTH,
+        judging.BEYOND,
+        judging.ARRAY,
+        judging.DROPPED,
+        judging.ABSENT,
+        judging.TURNED,
+        judging.SWAPPED,
+    ),
 )
 
 
@@ -279,6 +303,13 @@ MULTICAST = Question(
             "cycle; by the next cycle the word has left the wires, and a PE that needs it later must have kept "
             "it. Collect "
             "by (cycle, word), not by the word alone.",
+            CASTS,
+        ),
+        Mistake(
+            judging.UNASKED,
+            None,
+            "You send a word to PEs that had no load of it in that cycle, and there it takes the register of the word "
+            "that they need. The list names the PEs whose loads became this one, no others.",
             CASTS,
         ),
         Mistake(
@@ -476,6 +507,14 @@ REDUCTION = Question(
             "to the PE below, which adds its own product, and only the last row stores.",
             MEETS,
         ),
+        Mistake(
+            judging.SHORT,
+            None,
+            "Your sums are complete in row C - 1 and are stored there, but only the last row of the array reaches the "
+            "GLB. Where C is smaller than rows, pass them on through the rows below, which add nothing; each hop takes "
+            "a cycle.",
+            MEETS,
+        ),
     ),
 )
 
@@ -588,6 +627,19 @@ USE = Question(
             "You paid for loading, fill and drain once. Here tiles do not overlap: each loads its weights, fills "
             "and drains.",
             FILLS,
+        ),
+        Mistake(
+            "C and M exchanged",
+            timed(lambda M, C, P, rows, columns: tiles(M, C, columns, rows) * (2 * rows + P + columns - 2)),
+            "You cut M by the rows and C by the columns. Here C lies along the rows and M along the columns: there are "
+            "C / rows times M / columns tiles, each quotient rounded up.",
+            FILLS,
+        ),
+        Mistake(
+            "utilization in percent",
+            lambda *sizes: busy(*sizes) | {"utilization": 100 * busy(*sizes)["utilization"]},
+            "The number is right and a hundred times too large: the contract asks for a share from 0 to 1.",
+            BUSY,
         ),
         Mistake(
             "utilization = mapped PEs / PEs",

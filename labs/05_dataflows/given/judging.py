@@ -16,7 +16,10 @@ TWICE, BOTH, BEYOND, ARRAY = (
 )
 DROPPED, SLOW, LEAVES, ABSENT = "edge tiles dropped", "PEs left idle", "sums leave the PE", "operand not in the PE"
 ACROSS, UNMERGED, LOST = "merged across cycles", "a multicast counted as N reads", "one PE gets the word"
+TURNED, SWAPPED = "rows and columns swapped", "coordinates in another order"
+UNASKED = "sent to PEs that did not ask"
 FREE, HOPS, OWN = "reduction counted as free", "a sum crosses the column in a cycle", "every PE stores its own sum"
+SHORT = "a sum stops where C ends"
 UNSHARED, SHAPE = "no reuse across PEs", "tile in the shape of the array"
 
 
@@ -29,7 +32,7 @@ def product(M, C, P):
 def weight_stationary(args, schedule):
     M, C, P, rows, columns = args
     ran = run(product(M, C, P), rows, columns, schedule)
-    yield from _faults(ran, "filter") or [
+    yield from _faults(ran, _named(ran, args, schedule, "filter", M * C)) or [
         *_stays(ran, schedule, "filter", M * C),
         *_late(ran, (M, C), P, rows, columns),
     ]
@@ -38,13 +41,19 @@ def weight_stationary(args, schedule):
 def input_stationary(args, schedule):
     M, C, P, rows, columns = args
     ran = run(product(M, C, P), rows, columns, schedule)
-    yield from _faults(ran, "ifmap") or [*_stays(ran, schedule, "ifmap", C * P), *_late(ran, (C, P), M, rows, columns)]
+    yield from _faults(ran, _named(ran, args, schedule, "ifmap", C * P)) or [
+        *_stays(ran, schedule, "ifmap", C * P),
+        *_late(ran, (C, P), M, rows, columns),
+    ]
 
 
 def output_stationary(args, schedule):
     M, C, P, rows, columns = args
     ran = run(product(M, C, P), rows, columns, schedule)
-    yield from _faults(ran, "ofmap") or [*_leaves(ran, schedule, M * P), *_late(ran, (M, P), C, rows, columns)]
+    yield from _faults(ran, _named(ran, args, schedule, "ofmap", M * P)) or [
+        *_leaves(ran, schedule, M * P),
+        *_late(ran, (M, P), C, rows, columns),
+    ]
 
 
 def multicast(args, answer):
@@ -52,7 +61,7 @@ def multicast(args, answer):
     sizes, rows, columns = _sizes(schedule)
     before, after = (run(product(*sizes), rows, columns, each) for each in (schedule, answer))
     if after.faults:
-        yield from _faults(after, "", _merged(answer))
+        yield from _faults(after, _merged(schedule, answer))
         return
     if sorted(before.done) != sorted(after.done):
         moved = next(iter(set(after.done) - set(before.done)), None) or before.done[0]
@@ -74,8 +83,10 @@ def multicast(args, answer):
 def reduction(args, schedule):
     M, C, P, rows, columns = args
     ran = run(product(M, C, P), rows, columns, schedule, {"ofmap": "bottom"})
-    names = {"sum in the way": FREE, "two operations": FREE, "too many hops": HOPS, "wrong side": OWN}
-    if found := _faults(ran, "", lambda fault: names.get(fault.kind, "")):
+    parts = ran.moved.get("GLB writes of ofmap", 0) > M * P
+    side = {"wrong side": OWN if parts else SHORT}
+    names = {"sum in the way": FREE, "two operations": FREE, "too many hops": HOPS} | side
+    if found := _faults(ran, lambda fault: names.get(fault.kind, "")):
         yield from found
         return
     if (writes := ran.moved["GLB writes of ofmap"]) > M * P:
@@ -89,7 +100,7 @@ def reduction(args, schedule):
 def best(args, schedule):
     M, C, P, rows, columns, known = args
     ran = run(product(M, C, P), rows, columns, schedule)
-    if found := _faults(ran, ""):
+    if found := _faults(ran):
         yield from found
         return
     bound = M * C + C * P + M * P
@@ -104,11 +115,10 @@ def best(args, schedule):
 # What the machine found -------------------------------------------------------------------------------------------
 
 
-def _faults(ran, stays, name=None):
+def _faults(ran, name=lambda fault: ""):
     """The machine's faults as findings; `name(fault)` says which mistake one proves."""
-    named = name or (lambda fault: _mistake(fault, stays))
     more = (("faults in all", len(ran.faults)),) if len(ran.faults) > 1 else ()
-    return [Finding(fault.says, _evidence(fault) + more, named(fault)) for fault in ran.faults[:1]]
+    return [Finding(fault.says, _evidence(fault) + more, name(fault)) for fault in ran.faults[:1]]
 
 
 def _evidence(fault):
@@ -117,32 +127,92 @@ def _evidence(fault):
     return tuple((label, value) for label, value in pairs if value is not None) + holds
 
 
-def _mistake(fault, stays):
-    if fault.kind == "operand missing":
-        return ONCE if fault.word[0] == stays and fault.holds else ABSENT
+def _named(ran, args, schedule, stays, words):
+    """Which mistake a fault proves in a schedule that holds `words` words of the tensor `stays` still."""
     kinds = {
         "two operations": TWICE,
         "two arrivals": BOTH,
         "no such word": BEYOND,
         "no such PE": ARRAY,
-        "not computed": DROPPED,
         "sum in the way": SUM,
         "left behind": SUM,
     }
-    return kinds.get(fault.kind, "")
-
-
-def _merged(answer):
-    """Which mistake in merging a missing operand proves: too few PEs get the word, or it comes in another cycle."""
-    loads = {}
-    for entry in answer if isinstance(answer, list | tuple) else ():
-        if len(entry) == 4 and entry[2] == "load":
-            loads.setdefault(tuple(entry[3]), set()).add(entry[0])
 
     def name(fault):
-        if fault.kind not in ("operand missing", "two arrivals"):
-            return ""
-        return LOST if fault.cycle in loads.get(fault.word, ()) and fault.kind == "operand missing" else ACROSS
+        if fault.kind == "operand missing":
+            more = words > args[3] * args[4]  # what is loaded once for ever is no mistake where all of it fits
+            return ONCE if fault.word[0] == stays and fault.holds and more else ABSENT
+        if fault.kind == "not computed":
+            return DROPPED if ran.done else ""
+        if fault.kind == "no such PE" and _turned(_places(schedule), args[3:]):
+            return TURNED
+        if fault.kind == "no such word" and _reordered(schedule, dict(zip("mcp", args[:3], strict=True))):
+            return SWAPPED
+        return kinds.get(fault.kind, "")
+
+    return name
+
+
+def _turned(pairs, size):
+    """Whether each pair that lies outside `size` lies inside with its two numbers exchanged."""
+    outside = [pair for pair in pairs if not _inside(pair, size)]
+    return bool(outside) and all(_inside(pair[::-1], size) for pair in outside)
+
+
+def _inside(pair, size):
+    return all(0 <= at < end for at, end in zip(pair, size, strict=True))
+
+
+def _reordered(schedule, sizes):
+    """Whether the words of some tensor, or the points, lie in the layer with their coordinates exchanged only."""
+    letters = {"filter": "mc", "ifmap": "cp", "ofmap": "mp"}
+    told = [entry[2:] for entry in _entries(schedule) if isinstance(entry[3], list | tuple)]
+    points = [point for op, point in told if op == "mac" and len(point) == 3]
+    words = [word for op, word in told if op in ("load", "store") and len(word) == 3]
+    lists = [([word[1:] for word in words if word[0] == name], letters[name]) for name in letters]
+    lists += [
+        ([(point["mcp".index(x)], point["mcp".index(y)]) for point in points], x + y) for x, y in letters.values()
+    ]
+    return any(_turned(_pairs(pairs), [sizes[letter] for letter in at]) for pairs, at in lists)
+
+
+def _places(schedule):
+    """The PEs that a schedule names, those in lists too."""
+    named = [entry[1] for entry in _entries(schedule) if isinstance(entry[1], list | tuple)]
+    return _pairs(one for pe in named for one in (pe if pe and isinstance(pe[0], list | tuple) else [pe]))
+
+
+def _key(word):
+    return tuple(map(str, word))
+
+
+def _entries(schedule):
+    """Those that have the form of an entry, in an answer of any form."""
+    given = schedule if isinstance(schedule, list | tuple) else ()
+    return [entry for entry in given if isinstance(entry, list | tuple) and len(entry) == 4]
+
+
+def _pairs(values):
+    """Those that are two whole numbers."""
+    pairs = [tuple(value) for value in values if isinstance(value, list | tuple) and len(value) == 2]
+    return [pair for pair in pairs if all(hasattr(at, "__index__") for at in pair)]
+
+
+def _merged(schedule, answer):
+    """Which mistake in merging a fault proves: too few PEs get the word, too many, or it comes in another cycle."""
+    loads = {}
+    for cycle, _, op, word in _entries(answer):
+        if op == "load" and isinstance(word, list | tuple):
+            loads.setdefault(_key(word), set()).add(cycle)
+    asked = {(cycle, _key(word)) for cycle, _, op, word in schedule if op == "load"}
+    moved = any((cycle, word) not in asked for word, cycles in loads.items() for cycle in cycles)
+
+    def name(fault):
+        if fault.kind == "operand missing":
+            return LOST if fault.cycle in loads.get(_key(fault.word), ()) else ACROSS
+        if fault.kind == "two arrivals":
+            return ACROSS if moved else UNASKED
+        return ""
 
     return name
 
