@@ -87,13 +87,21 @@ class Systolic:
 
 @dataclass(frozen=True)
 class Gemm:
-    """The matrix product of a layer: `groups` times, `pixels` x `window` times `window` x `filters`."""
+    """The matrix product of a layer: `groups` times, `pixels` x `window` times `window` x `filters`.
+
+    Raises `WorkloadError` with every size that is no whole number from 1.
+    """
 
     name: str
     pixels: int
     window: int
     filters: int
     groups: int = 1
+
+    def __post_init__(self) -> None:
+        sizes = {what: getattr(self, what) for what in ("pixels", "window", "filters", "groups")}
+        if wrong := {what: size for what, size in sizes.items() if not whole(size) or size < 1}:
+            raise WorkloadError(f"{self.name}: sizes of a matrix product are whole numbers from 1, got {wrong}")
 
     @property
     def macs(self) -> int:
@@ -107,6 +115,8 @@ def gemm(layer: Layer) -> Gemm:
     >>> gemm(conv("conv2", N=4, M=256, C=96, G=2, P=27, Q=27, R=5, S=5))
     Gemm(name='conv2', pixels=2916, window=1200, filters=128, groups=2)
     """
+    if not isinstance(layer, Layer):
+        raise WorkloadError(f"expected a Layer, made by conv(...) or einsum(...), got {layer!r}")
     kinds = _kinds(layer)
     sizes = {kind: math.prod(layer.dims[dim] for dim in dims) for kind, dims in kinds.items()}
     return Gemm(layer.name, **sizes)
@@ -137,17 +147,23 @@ def windows(size: int, filter: int, stride: int = 1, padding: int = 0, conventio
     """Positions of a filter along an input of that size.
 
     "accelsim": as frameworks count, with zero padding on both sides and no window cut short. "scalesim": no padding,
-    and a last window that sticks out counts as a whole one. Raises `WorkloadError`.
+    and a last window that sticks out counts as a whole one. Raises `WorkloadError`, also for a filter that is larger
+    than the input.
 
     >>> windows(224, 11, 4), windows(224, 11, 4, convention="scalesim"), windows(227, 11, 4)
     (54, 55, 55)
     """
     _known(convention)
-    if convention == "scalesim":
-        if padding:
-            raise WorkloadError(f"SCALE-Sim knows no padding, got {padding}; add it to the size of the input")
-        return -(-(size - filter + stride) // stride)
-    return (size + 2 * padding - filter) // stride + 1
+    sizes = {"size": (size, 1), "filter": (filter, 1), "stride": (stride, 1), "padding": (padding, 0)}
+    if wrong := [f"{name} {got!r}" for name, (got, least) in sizes.items() if not whole(got) or got < least]:
+        raise WorkloadError(f"windows need whole numbers from 1, padding from 0, got {', '.join(wrong)}")
+    if convention == "scalesim" and padding:
+        raise WorkloadError(f"SCALE-Sim knows no padding, got {padding}; add it to the size of the input")
+    room = size + 2 * padding - filter
+    found = (-(-room // stride) if convention == "scalesim" else room // stride) + 1
+    if found < 1:
+        raise WorkloadError(f"a filter of {filter} has no place along an input of {size} with padding {padding}")
+    return found
 
 
 def from_scalesim(text: str) -> tuple[Layer, ...]:
@@ -161,16 +177,25 @@ def from_scalesim(text: str) -> tuple[Layer, ...]:
     Gemm(name='Conv1', pixels=3025, window=363, filters=96, groups=1)
     """
     layers, faults = [], []
-    for number, line in enumerate(text.splitlines()[1:], start=2):
-        if not line.strip():
-            continue
+    for number, line in enumerate(text.splitlines(), start=1):
         name, *cells = (cell.strip() for cell in line.rstrip().rstrip(",").split(","))
-        if len(cells) < 7 or not all(cell.isdecimal() and int(cell) for cell in cells[:7]):
+        numbers = len(cells) >= 7 and all(cell.isdecimal() and int(cell) for cell in cells[:7])
+        if number == 1 and numbers:
+            faults.append(f"line 1: needs headings, which are left out, got a layer, {line.strip()!r}")
+        if number == 1 or not line.strip():
+            continue
+        if not numbers:
             faults.append(f"line {number}: needs a name and 7 whole numbers from 1, got {line.strip()!r}")
             continue
         H, W, R, S, C, M, stride = map(int, cells[:7])
-        P, Q = windows(H, R, stride, convention="scalesim"), windows(W, S, stride, convention="scalesim")
+        try:
+            P, Q = windows(H, R, stride, convention="scalesim"), windows(W, S, stride, convention="scalesim")
+        except WorkloadError as error:
+            faults.append(f"line {number}: {error}")
+            continue
         layers.append(conv(name, M=M, C=C, P=P, Q=Q, R=R, S=S, stride=stride))
+    if not layers and not faults:
+        faults.append("no layer stands after the line of headings")
     if faults:
         raise WorkloadError("SCALE-Sim topology: " + "\n  ".join(faults))
     return tuple(layers)
@@ -328,6 +353,8 @@ def evaluate(work: Layer | Gemm, array: Systolic) -> Run:
     >>> run.reads
     {'ifmap': 4672512, 'filter': 884736, 'ofmap': 4607616}
     """
+    if not isinstance(array, Systolic):
+        raise ArchError(f"expected a Systolic(rows, columns, ...), got {array!r}")
     return Run(work, array) if isinstance(work, Gemm) else Run(gemm(work), array, work)
 
 
@@ -473,7 +500,7 @@ def multiply(ifmap: Array, filters: Array, array: Systolic, watch: bool = False)
     """March two matrices of whole numbers through the array, register by register, all folds side by side.
 
     ifmap: pixels x window; filters: window x filters. A PE knows nothing of time: it multiplies when both its operands
-    are there. Raises `WorkloadError` if the matrices do not fit together.
+    are there. Raises `WorkloadError` if the matrices do not fit together, or hold other than whole numbers.
 
     >>> done = multiply(np.array([[1, 2], [3, 4]]), np.array([[5, 6], [7, 8]]), Systolic(2, 2, "ws"))
     >>> done.product, done.cycles, done.macs
@@ -484,6 +511,10 @@ def multiply(ifmap: Array, filters: Array, array: Systolic, watch: bool = False)
     if ifmap.ndim != 2 or filters.ndim != 2 or ifmap.shape[1] != filters.shape[0]:
         raise WorkloadError(
             f"a product needs matrices pixels x window and window x filters, got {ifmap.shape} and {filters.shape}"
+        )
+    if kinds := [str(matrix.dtype) for matrix in (ifmap, filters) if matrix.dtype.kind not in "iub"]:
+        raise WorkloadError(
+            f"the array multiplies whole numbers, got {' and '.join(kinds)}; quantise to integers first"
         )
     product = Gemm("product", ifmap.shape[0], ifmap.shape[1], filters.shape[1])
     run = Run(product, array)
@@ -601,6 +632,8 @@ def march(layer: Layer, array: Systolic, operands: dict[str, Array]) -> tuple[Ar
     >>> output.shape, int(output[0, 0, 0, 0])
     ((1, 2, 4, 4), 27)
     """
+    if not isinstance(operands, dict):
+        raise WorkloadError(f"{layer.name}: operands are arrays by name, as in {{'ifmap': ...}}, got {operands!r}")
     faults = [
         f"{tensor.name} needs the shape {layer.shape(tensor.name)}, got {np.shape(operands.get(tensor.name, ()))}"
         for tensor in layer.tensors[:-1]

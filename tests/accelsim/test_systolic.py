@@ -1,6 +1,7 @@
 """The systolic array against the matrix product, its closed form against the array, and SCALE-Sim's own figures."""
 
 import os
+import re
 from collections import Counter
 
 import numpy as np
@@ -265,6 +266,40 @@ def test_a_window_that_sticks_out_counts_as_a_whole_one_in_scalesims_convention(
         windows(224, 7, 2, convention="scale-sim")
 
 
+@pytest.mark.parametrize(
+    ("given", "fault"),
+    [
+        ((3, 5), "a filter of 5 has no place along an input of 3 with padding 0"),
+        ((3, 6, 2, 1), "with padding 1"),
+        ((3, 5, 0), "padding from 0, got stride 0"),
+        ((3.5, 5, 1, -1), "got size 3.5, padding -1"),
+    ],
+    ids=str,
+)
+def test_windows_that_cannot_be_are_refused(given, fault):
+    with pytest.raises(WorkloadError, match=re.escape(fault)):
+        windows(*given)
+
+
+def test_a_product_has_sizes_from_1_and_an_array_is_a_systolic_one():
+    with pytest.raises(WorkloadError, match=r"g: .* got {'pixels': 0, 'filters': 2.5}"):
+        Gemm("g", 0, 3, 2.5)
+    with pytest.raises(WorkloadError, match="expected a Layer"):
+        evaluate("conv3", Systolic(2, 2))
+    with pytest.raises(ArchError, match=r"expected a Systolic\(rows, columns, ...\), got \(4, 4\)"):
+        evaluate(conv("c", M=2), (4, 4))
+
+
+def test_a_topology_needs_its_headings_and_a_layer():
+    line = "conv, 4, 4, 2, 2, 1, 1, 1,"
+    with pytest.raises(WorkloadError, match="line 1: needs headings, which are left out, got a layer, 'conv, 4"):
+        from_scalesim(f"{line}\n{line}")
+    with pytest.raises(WorkloadError, match="no layer stands after the line of headings"):
+        from_scalesim("name, rows, columns")
+    with pytest.raises(WorkloadError, match="line 2: a filter of 9 has no place along an input of 4"):
+        from_scalesim("head\nwide, 4, 4, 9, 9, 1, 1, 1,")
+
+
 def test_a_topology_names_every_line_that_cannot_be_read():
     with pytest.raises(WorkloadError, match=r"line 2: .*'a, 1'\n  line 4: .*'b"):
         from_scalesim("head\na, 1\nok, 4, 4, 2, 2, 1, 1, 1,\nb, 4, 4, 2, 2, 1, 1, x,")
@@ -285,6 +320,8 @@ def test_an_array_that_cannot_be_names_every_fault():
 def test_operands_and_cycles_that_do_not_fit_are_refused():
     with pytest.raises(WorkloadError, match=r"got \(2, 3\) and \(2, 2\)"):
         multiply(np.ones((2, 3), int), np.ones((2, 2), int), Systolic(2, 2))
+    with pytest.raises(WorkloadError, match="whole numbers, got float64; quantise"):
+        multiply(np.full((2, 2), 0.5), np.ones((2, 2), int), Systolic(2, 2))
     layer = conv("c", M=2, C=2, P=3)
     with pytest.raises(WorkloadError, match=r"filter needs the shape \(2, 2, 1, 1\), got \(2,\)"):
         march(layer, Systolic(2, 2), {"ifmap": np.ones(layer.shape("ifmap"), int), "filter": np.ones(2)})
