@@ -108,6 +108,16 @@ class Ledger:
         self.book.db.rollback()  # the end of reading; nothing was written
         return {row[0]: Rows(row[1], row[2], row[3], row[4], row[5], grades[row[2]]) for row in found}
 
+    @property
+    def students(self) -> frozenset[str]:
+        """All students of the gradebook."""
+        return frozenset(self._students)
+
+    def taken_off(self, student: str) -> float:
+        """The points that lateness costs a student."""
+        rows = self._rows.get(student)
+        return float(rows.penalty or 0.0) if rows else 0.0
+
     def earned(self, student: str) -> bool:
         """Whether a student has points already, from grading."""
         rows = self._rows.get(student)

@@ -21,6 +21,7 @@ from typing import Any
 
 from accelsim.errors import suggest
 from autograder import audit, cache, pool
+from autograder.astray import astray, newcomers_line
 from autograder.course import Course, config, gradebook, write
 from autograder.errors import AutograderError, printable
 from autograder.grade import ATTENTION, RESULT, Marks, show_points
@@ -72,6 +73,8 @@ def grade(
         tasks = [task for folder in folders if (task := todo.known(_task(job, folder, course, rung), how.fresh))]
         for task, result in _progress(pool.each(tasks, *_judges(how, len(tasks))), len(tasks), lab.name):
             todo.take(task, result)
+        todo.tell_lost([] if students else _astray(lab, course))
+        todo.tell_newcomers([folder.parent.name for folder in folders])
         return todo.finish(len(folders))
 
 
@@ -144,11 +147,20 @@ def submissions(lab: Lab, course: Course, students: Sequence[str] | None) -> lis
     root = course.root / "submitted"
     folders = {p.parent.name: p for p in sorted(root.glob(f"*/{lab.name}")) if not p.parent.name.startswith(".")}
     if not folders:
-        raise AutograderError(f"no submissions: {root}/<student>/{lab.name}/{lab.name}.ipynb is where they belong")
+        lost = [str(path) for path in _astray(lab, course)]
+        found = f"; found instead: {', '.join(lost[:3])}{' and more' if len(lost) > 3 else ''}" if lost else ""
+        belong = f"{root}/<student>/{lab.name}/{lab.name}.ipynb is where they belong"
+        raise AutograderError(f"no submissions: {belong}{found}")
     if unknown := [name for name in students or () if name not in folders]:
         nearest = ", ".join(f"{name}{suggest(name, list(folders))}" for name in unknown)
         raise AutograderError(f"no submission of {lab.name} by {nearest} (in {root}: {_who(folders)})")
     return [folder for name, folder in folders.items() if not students or name in students]
+
+
+def _astray(lab: Lab, course: Course) -> list[Path]:
+    """Work on this lab that lies where nothing is looked for."""
+    labs = {path.name for path in (course.root / "release").glob("*")} | {lab.name}
+    return astray(course.root / "submitted", lab.name, labs)
 
 
 def _who(names: Iterable[str]) -> str:
@@ -192,6 +204,7 @@ class _Todo:
         self.lab, self.course, self.rows, self.only = lab, course, rows, only
         self.attention = self.graded = self.known_before = 0
         self.failures: list[Exception] = []
+        self.known_students, self.lost = rows.students, 0
         self.start = time.monotonic()
 
     def known(self, task: Task, fresh: bool) -> Task | None:
@@ -238,12 +251,30 @@ class _Todo:
         self.attention += 1
         say([f"{task.student:24} NOT GRADED", f"    {_plain(error)}; an earlier grade is kept"])
 
-    def _keep(self, task: Task, marks: Marks) -> None:
-        self._tell(task.student, keep(self.rows, self.course, marks, task.job.only))
+    def tell_lost(self, paths: Sequence[Path]) -> None:
+        """Name work that lies where nothing is looked for."""
+        self.lost = len(paths)
+        where = f"submitted/<student>/{self.lab.name}/"
+        for path in paths[:MOST_LISTED]:
+            say([f"{path.relative_to(self.course.root)} NOT LOOKED AT", f"    it belongs in {where}; move it there"])
+        if len(paths) > MOST_LISTED:
+            say([f"and {len(paths) - MOST_LISTED} more that belong in {where}"])
 
-    def _tell(self, student: str, result: dict[str, Any]) -> None:
+    def tell_newcomers(self, students: Sequence[str]) -> None:
+        """Name students whom the gradebook did not know: with a roster, that is mostly a slip in a folder's name."""
+        new = [name for name in students if name not in self.known_students and name in self.rows.students]
+        if line := newcomers_line(new, self.known_students, students):
+            say([line])
+
+    def _keep(self, task: Task, marks: Marks) -> None:
+        result = keep(self.rows, self.course, marks, task.job.only)
+        late = self.rows.taken_off(task.student)
+        said = [f"handed in late: points taken off in the gradebook: {late:g}"] if late else []
+        self._tell(task.student, result, said)
+
+    def _tell(self, student: str, result: dict[str, Any], more: Sequence[str] = ()) -> None:
         repairs = result.get("repairs", [])
-        lines = [*filter(None, [result["fault"]]), *result["notes"], *(repair["says"] for repair in repairs)]
+        lines = [*filter(None, [result["fault"]]), *result["notes"], *(repair["says"] for repair in repairs), *more]
         look = bool(result["fault"] or result["notes"] or any(repair["look"] for repair in repairs))
         self.attention += look
         needs = "  NEEDS ATTENTION" if look else ""
@@ -256,9 +287,10 @@ class _Todo:
         seconds = time.monotonic() - self.start
         rate = f", {60 * self.graded / seconds:.0f} a minute" if self.graded > 1 else ""
         say([f"{self.graded} graded in {seconds:.1f} s{rate}; {self.known_before} unchanged since they were graded"])
-        if self.attention:
-            say([f"{self.attention} of {total} need your attention, see above; what was handed in is unchanged"])
-        return ATTENTION if self.attention else 0
+        if self.attention + self.lost:
+            most = f"{self.attention + self.lost} of {total + self.lost}"
+            say([f"{most} need your attention, see above; what was handed in is unchanged"])
+        return ATTENTION if self.attention + self.lost else 0
 
 
 def _shelf(task: Task) -> str:

@@ -205,6 +205,11 @@ def _is_notebook(name: str) -> bool:
     return not hidden and bool(re.search(r"\.ipynb(\.(txt|json|download))?$", name, re.IGNORECASE))
 
 
+def is_work(name: str) -> bool:
+    """Whether a file's name is that of something handed in: a notebook, or an archive."""
+    return _is_notebook(name) or name.lower().endswith(".zip")
+
+
 def notebooks_in(folder: Path) -> list[Path]:
     """All notebooks of a submission's folder, those at its top first; archives only where there is no notebook."""
     files = [path for path in _walk(folder) if path.is_file() and not path.is_symlink()]

@@ -60,6 +60,56 @@ def test_a_second_run_grades_nothing_and_changes_nothing(handed, capsys):
     assert (before, files) == (scores(handed), contents(handed))
 
 
+def test_work_that_lies_elsewhere_is_named_and_left_where_it_is(handed, capsys):
+    root, work = handed.root / "submitted", (handed.root / "submitted" / "ada" / "tiny" / "tiny.ipynb").read_bytes()
+    lost = ["tiny.ipynb", "dee/tiny.ipynb", "fay/Tiny/work.ipynb", "tiny/gus/tiny.ipynb", "all of tiny.zip"]
+    fine = ["ada/other/other.ipynb", "bob/notes.txt", "ada/.ipynb_checkpoints/tiny.ipynb"]
+    for name in (*lost, *fine):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(work)
+    assert 1 == run(handed)
+    said = capsys.readouterr().out
+    assert sorted(f"submitted/{name} NOT LOOKED AT" for name in lost) == sorted(
+        line for line in said.splitlines() if line.endswith("NOT LOOKED AT")
+    )
+    assert "it belongs in submitted/<student>/tiny/; move it there" in said
+    assert "5 of 8 need your attention" in said
+    assert all((root / name).read_bytes() == work for name in lost)
+    assert 0 == run(handed, "--student", "ada")
+
+
+def test_where_all_work_lies_elsewhere_it_is_named(course, capsys):
+    path = course.root / "submitted" / "tiny" / "ada" / "tiny.ipynb"
+    path.parent.mkdir(parents=True)
+    path.write_text("{}")
+    assert 2 == run(course)
+    assert f"is where they belong; found instead: {path}" in capsys.readouterr().err
+
+
+def test_a_student_whom_the_gradebook_did_not_know_is_named_once(course, hand_in, capsys):
+    hand_in("first")
+    assert 0 == run(course)
+    assert "new to the gradebook" not in capsys.readouterr().out  # it knew nobody
+    with gradebook(course) as book:
+        book.add_student("ada")
+    hand_in("adda")
+    assert 0 == run(course)
+    assert "new to the gradebook: adda; did you mean ada?" in capsys.readouterr().out
+    assert 0 == run(course)
+    assert "new to the gradebook" not in capsys.readouterr().out
+
+
+def test_points_taken_off_for_lateness_are_said(course, hand_in, capsys):
+    with (course.root / "nbgrader_config.py").open("a") as file:
+        file.write('c.LateSubmissionPlugin.penalty_method = "zero"\n')
+    with gradebook(course) as book:
+        book.update_or_create_assignment("tiny", duedate="2026-03-02 10:00:00 UTC")
+    (hand_in("ada").parent / "timestamp.txt").write_text("2026-03-02 10:00:01 UTC")
+    for _ in range(2):
+        assert 0 == run(course)
+        assert "    handed in late: points taken off in the gradebook: 5\n" in capsys.readouterr().out
+
+
 def contents(course):
     return {p: p.read_bytes() for p in (course.root / "autograded").rglob("*") if p.is_file()}
 
