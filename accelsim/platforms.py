@@ -18,7 +18,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from accelsim.catalog import HOROWITZ_45, alexnet, scale
-from accelsim.errors import CatalogError, WorkloadError, number, suggest
+from accelsim.errors import ArchError, CatalogError, WorkloadError, number, suggest, whole
 from accelsim.published import Figure, figure
 from accelsim.report import table
 from accelsim.workload import Layer
@@ -33,6 +33,7 @@ class Platform:
 
     watts: power at which the peak is sold or measured, None where it is not known. counted: the tensors whose bytes
     load the memory; () counts all. known: the least certain of its figures, see `accelsim.published.KNOWN`.
+    Raises `ArchError` with every fault at once.
     """
 
     name: str
@@ -43,6 +44,16 @@ class Platform:
     counted: tuple[str, ...] = ()
     known: str = "read"
     source: str = ""
+
+    def __post_init__(self) -> None:
+        given = {"peak": self.peak, "bandwidth": self.bandwidth, "word": self.word, "watts": self.watts}
+        faults = [
+            f"{name} must be a number above 0, got {value!r}"
+            for name, value in given.items()
+            if (name, value) != ("watts", None) and not (number(value) and float(value) > 0)  # type: ignore[arg-type]
+        ]
+        if faults:
+            raise ArchError(f"platform {self.name!r}: " + "\n  ".join(faults))
 
     @property
     def ridge(self) -> float:
@@ -101,7 +112,11 @@ def roofline(layer: Layer, platform: Platform) -> Bound:
     >>> from accelsim import conv
     >>> [roofline(conv("fc", N=n, M=4096, C=4096), platform("tpu_v1")).limit for n in (64, 2048)]
     ['bandwidth', 'compute']
+
+    Raises `WorkloadError` where the layer has none of the tensors that load the memory, or either is something else.
     """
+    if not isinstance(layer, Layer) or not isinstance(platform, Platform):
+        raise WorkloadError(f"a roofline needs a Layer and a Platform from platform(...), got {layer!r}, {platform!r}")
     counted = platform.counted or tuple(tensor.name for tensor in layer.tensors)
     moved = sum(layer.words(tensor.name) for tensor in layer.tensors if tensor.name in counted) * platform.word
     if not moved:
@@ -289,6 +304,10 @@ def fc_dram_energy(batch: int = 1) -> float:
 
     >>> round(fc_dram_energy(batch=4), 1)
     4.7
+
+    Raises `WorkloadError` for a batch of no images.
     """
+    if not whole(batch) or batch < 1:
+        raise WorkloadError(f"batch must be a whole number from 1, got {batch!r}")
     words = sum(layer.words("filter") for layer in alexnet(fc=True).layers if layer.name.startswith("fc"))
     return words * 16 / batch * figure("horowitz.DRAM").value / 32 * 1e-9

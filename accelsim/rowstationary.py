@@ -31,7 +31,7 @@ from itertools import product
 from typing import Any, NamedTuple
 
 from accelsim.catalog.tables import NORMALISED_65
-from accelsim.errors import MappingError, WorkloadError, whole
+from accelsim.errors import ArchError, MappingError, WorkloadError, number, suggest, whole
 from accelsim.mapping import Loop, Stage
 from accelsim.mapping import Mapping as Nest
 from accelsim.workload import Layer
@@ -47,6 +47,7 @@ class Chip:
     channels: how many a PE can be set to (p, q). banks: of the buffer for ifmap and psum, each wholly one or the
     other; bank: words of one. prefetch: words for the filters of the next pass (None: no limit).
     filter_noc, psum_noc, ifmap_noc, link: words a cycle; psums have a network each way. clock: cycles per second.
+    Raises `ArchError` with every fault at once.
     """
 
     name: str = "eyeriss"
@@ -64,6 +65,10 @@ class Chip:
     link: float = 1.2
     clock: float = 200e6
 
+    def __post_init__(self) -> None:
+        if faults := list(_chip_faults(self)):
+            raise ArchError(f"machine {self.name!r}: " + "\n  ".join(faults))
+
     @property
     def pes(self) -> int:
         """PEs in the array."""
@@ -77,6 +82,21 @@ class Chip:
         """
         folds = -(-e // self.columns)
         return max(1, self.columns // e), self.rows // (R * folds)
+
+
+def _chip_faults(chip: Chip) -> Iterator[str]:
+    spads = chip.spad if isinstance(chip.spad, tuple) else (chip.spad,)
+    if len(spads) not in (1, 3) or not all(whole(words) and words >= 1 for words in spads):
+        yield f"spad must be words for ifmap, filters and psums, or one number from 1, got {chip.spad!r}"
+    for name in ("rows", "columns", "banks", "bank", "filter_noc", "psum_noc", "ifmap_noc"):
+        if not whole(value := getattr(chip, name)) or value < 1:
+            yield f"{name} must be a whole number from 1, got {value!r}"
+    for name in ("filters", "channels", "prefetch"):
+        if (value := getattr(chip, name)) is not None and (not whole(value) or value < 1):
+            yield f"{name} must be None or a whole number from 1, got {value!r}"
+    for name in ("link", "clock"):
+        if not number(value := getattr(chip, name)) or value <= 0:
+            yield f"{name} must be a number above 0, got {value!r}"
 
 
 # JSSC 52(1), 2017: 12 x 14 PEs, scratchpads of 12, 224 and 24 words, 100 KiB for ifmap and psum in banks of 4 KiB
@@ -186,6 +206,8 @@ def shape(layer: Layer) -> Shape:
     >>> shape(conv("c", M=4, C=6, P=5, Q=5, R=3, S=3, G=2, stride=2))
     Shape(N=1, G=2, M=2, C=3, P=5, Q=5, R=3, S=3, U=2, V=2)
     """
+    if not isinstance(layer, Layer):
+        raise WorkloadError(f"expected a Layer, made by conv(...), got {layer!r}")
     ifmap, dims = layer.tensors[0], {*layer.dims}
     if [str(tensor) for tensor in layer.tensors] == ["ifmap[N C]", "filter[M C]", "ofmap[N M]"]:
         return Shape(layer.dims["N"], 1, layer.dims["M"], layer.dims["C"], 1, 1, 1, 1, 1, 1)
@@ -352,9 +374,12 @@ class Schedule:
         """Bytes between DRAM and chip. zeros: by tensor ("ifmap", "ofmap"), the fraction of zeros if it is compressed.
 
         Compression is the chip's run-length code for 16-bit words, zeros taken as independent of each other. Filters
-        are not compressed, nor is the input of the first layer.
+        are not compressed, nor is the input of the first layer. Raises `WorkloadError` for zeros of another tensor.
         """
         zeros = zeros or {}
+        known = ("ifmap", "ofmap")
+        if wrong := [f"{name!r}{suggest(name, known)}" for name in zeros if name not in known]:
+            raise WorkloadError(f"{self.layer.name}: ifmap and ofmap are compressed, got zeros of {', '.join(wrong)}")
         return sum(2 * n * (rlc_ratio(zeros[name]) if name in zeros else 1.0) for name, n in self.dram.items())
 
     @cached_property
@@ -400,7 +425,8 @@ class Schedule:
 def schedule(layer: Layer, parameters: Parameters, chip: Chip = EYERISS) -> Schedule:
     """Run a layer with these parameters. Raises `MappingError` with all `problems`, if there are any."""
     if faults := problems(layer, parameters, chip):
-        raise MappingError(f"{layer.name} on {chip.name}: {parameters}\n  " + "\n  ".join(faults))
+        where = f"{layer.name} on {getattr(chip, 'name', chip)}: {parameters}"
+        raise MappingError(f"{where}\n  " + "\n  ".join(faults))
     return Schedule(layer, parameters, chip)
 
 
@@ -413,7 +439,12 @@ def problems(layer: Layer, parameters: Parameters, chip: Chip = EYERISS) -> list
     ['q is at most 4 here, got 5', 'ifmap spad needs q S = 15 words, it has 12', 'filter spad needs p q S = 240 words, \
 it has 224', 'GLB needs 5 banks for ifmap and 32 for psum, it has 25']
     """
-    return list(_faults(shape(layer), parameters, chip))
+    kinds = [
+        f"expected {kind.__name__}(...), got {value!r}"
+        for value, kind in ((parameters, Parameters), (chip, Chip))
+        if not isinstance(value, kind)
+    ]
+    return kinds or list(_faults(shape(layer), parameters, chip))
 
 
 def _faults(s: Shape, a: Parameters, chip: Chip) -> Iterator[str]:
@@ -565,7 +596,11 @@ def rlc_ratio(zeros: float) -> float:
 
     >>> round(rlc_ratio(0.0), 3), round(rlc_ratio(0.75), 3)
     (1.333, 0.333)
+
+    Raises `WorkloadError` for what is no fraction.
     """
+    if not number(zeros) or not 0 <= zeros <= 1:
+        raise WorkloadError(f"a fraction of zeros lies between 0 and 1, got {zeros!r}")
     from accelsim.formats.runs import EyerissRLC
 
     words = 1 << 16

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from accelsim import catalog, conv, einsum
-from accelsim.errors import CatalogError, WorkloadError
+from accelsim.errors import ArchError, CatalogError, WorkloadError
 from accelsim.measured import Case, by_im2col, by_taps, cases, measure
 from accelsim.platforms import (
     PLATFORMS,
@@ -79,6 +79,15 @@ def test_an_unknown_platform_and_a_senseless_intensity_are_named() -> None:
         TOY.attainable(-1)
     with pytest.raises(WorkloadError, match="counts the bytes of filter, and the layer has query, key, scores"):
         roofline(einsum("s", "scores[I J] += query[I D] * key[J D]", I=2, J=2, D=2), platform("tpu_v1"))
+
+
+def test_a_platform_that_cannot_be_names_every_fault() -> None:
+    with pytest.raises(ArchError, match=r"(?s)'mine': peak must be a number above 0, got -1.*word .* got 0"):
+        Platform("mine", -1, 1e9, 0)
+    with pytest.raises(WorkloadError, match=r"needs a Layer and a Platform from platform\(...\), got .* 'v100'"):
+        roofline(conv("fc", M=4), "v100")  # type: ignore[arg-type]
+    with pytest.raises(WorkloadError, match="batch must be a whole number from 1, got 0"):
+        fc_dram_energy(0)
 
 
 def test_the_table_of_bounds_has_a_row_for_each_layer_and_a_column_for_each_platform() -> None:

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from accelsim import Arch, Level, catalog, conv, count, einsum, trace
-from accelsim.errors import MappingError, WorkloadError
+from accelsim.errors import ArchError, MappingError, WorkloadError
 from accelsim.published import figure
 from accelsim.rowstationary import (
     CONV3,
@@ -306,9 +306,43 @@ def test_parameters_are_whole_numbers():
         Parameters(1, 1, 1, 0, 1, 1, 1)
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (dict(rows=0, bank=-1), "rows must be a whole number from 1, got 0\n  bank must be"),
+        (
+            dict(clock=float("nan"), link=0),
+            "link must be a number above 0, got 0\n  clock must be a number above 0, got nan",
+        ),
+        (dict(spad=(12, 224)), "spad must be words for ifmap, filters and psums, or one number from 1, got (12, 224)"),
+        (dict(prefetch=0.5), "prefetch must be None or a whole number from 1, got 0.5"),
+    ],
+    ids=lambda value: "" if isinstance(value, str) else " ".join(value),
+)
+def test_a_chip_that_cannot_be_names_every_fault(changes, said):
+    with pytest.raises(ArchError) as error:
+        replace(EYERISS, **changes)
+    assert said in str(error.value)
+
+
+def test_parameters_and_chip_of_another_kind_are_refused():
+    with pytest.raises(MappingError, match=r"expected Parameters\(...\), got {'n': 1}\n  expected Chip"):
+        schedule(ALEXNET.layer("conv4"), {"n": 1}, "eyeriss")
+
+
+def test_zeros_of_a_tensor_that_is_not_compressed_are_refused():
+    plan = schedule(ALEXNET.layer("conv4"), TABLE_III["conv4"])
+    with pytest.raises(WorkloadError, match="conv4: ifmap and ofmap are compressed, got zeros of 'ifmp'; did you mean"):
+        plan.dram_bytes({"ifmp": 0.5})
+    with pytest.raises(WorkloadError, match="a fraction of zeros lies between 0 and 1, got 75"):
+        plan.stalls({"ofmap": 75})
+
+
 def test_what_is_no_convolution_is_refused():
     with pytest.raises(WorkloadError, match="row stationary needs a convolution"):
         shape(einsum("qk", "scores[H I J] += query[H I D] * key[H J D]", H=1, I=2, J=2, D=2))
+    with pytest.raises(WorkloadError, match="expected a Layer"):
+        search("conv3")
     with pytest.raises(WorkloadError, match="dilation"):
         shape(conv("c", R=3, S=3, dilation=2))
 
