@@ -33,7 +33,7 @@ exit status: 0 done; 1 done, but something needs your attention; 2 nothing done,
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
-    options = _parser().parse_args(arguments)
+    options = _parsed(arguments)
     try:
         run: Callable[[argparse.Namespace], int] = options.run
         return run(options)
@@ -52,6 +52,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nautograder: interrupted; what was finished is kept, run the same command again", file=sys.stderr)
         return INTERRUPTED
+
+
+def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The options; labs may also stand behind an option, where argparse alone does not look for them."""
+    parser = _parser()
+    options, rest = parser.parse_known_args(arguments)
+    if rest and (not isinstance(getattr(options, "lab", None), list) or any(word.startswith("-") for word in rest)):
+        parser.error(
+            f"{options.command}: unrecognized arguments: {' '.join(rest)}; see autograder {options.command} -h"
+        )
+    if rest:
+        options.lab += rest
+    return options
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -161,9 +174,12 @@ def _formgrader(options: argparse.Namespace) -> int:
 def _release(options: argparse.Namespace) -> int:
     from autograder import lab
     from autograder.course import make_course
+    from autograder.lock import locked
     from autograder.release import release
 
-    made = release(lab.load(lab.find(options.lab)), make_course(options.course))
+    found, course = lab.load(lab.find(options.lab)), make_course(options.course)
+    with locked(course.root, f"autograder release {found.name}"):
+        made = release(found, course)
     print(f"released to {made}")
     return 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import shlex
 import sqlite3
 import sys
 import sysconfig
@@ -18,6 +19,7 @@ from autograder.errors import AutograderError
 
 _QUIET = logging.NullHandler()  # where nothing listens; a command that has set up logging still hears
 CONFIG_FILE, COURSE_ID = "nbgrader_config.py", "deep_learning_hardware"
+MARKS = (CONFIG_FILE, "gradebook.db", "submitted", "release")  # one of them is in every course folder
 
 CONFIG = """\
 # nbgrader's configuration of this course; `autograder` and the stock `nbgrader` commands both read it.
@@ -102,8 +104,12 @@ def open_course(root: Path) -> Course:
 
     Raises AutograderError when there is none.
     """
+    makes = f"autograder init {shlex.quote(str(root))} --roster students.csv"
     if not root.is_dir():
-        raise AutograderError(f"no course folder {root.resolve()}; `autograder release LAB --course {root}` makes one")
+        raise AutograderError(f"no course folder {root.resolve()}; this makes one: {makes}")
+    if not any((root / name).exists() for name in MARKS):
+        needed = f"neither {', '.join(MARKS[:-1])} nor {MARKS[-1]}"
+        raise AutograderError(f"{root.resolve()} is no course folder: it has {needed}; this makes it one: {makes}")
     return Course(root.resolve())
 
 

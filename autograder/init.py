@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import os
 import re
+import shlex
 import subprocess
 import sys
 import sysconfig
@@ -29,7 +30,7 @@ c.CourseDirectory.course_id = {course_id!r}
 c.Exchange.root = {exchange!r}
 """
 COLUMNS = {
-    "id": ("id", "student_id", "student", "username", "user", "login"),
+    "id": ("id", "student_id", "id_number", "idnumber", "student", "username", "user", "login"),
     "first_name": ("first_name", "firstname", "first", "given_name", "forename"),
     "last_name": ("last_name", "lastname", "last", "family_name", "surname"),
     "email": ("email", "e_mail", "email_address", "mail"),
@@ -74,7 +75,8 @@ def init(root: Path, settings: Settings, labs: Sequence[str] = (), roster: Path 
         if roster:
             print(enrol(course, students))
     names = ", ".join(lab.name for lab in loaded[:1])
-    print(f"next: autograder formgrader {root}; cd {root} && nbgrader release_assignment {names}")
+    there = shlex.quote(str(root))
+    print(f"next: autograder formgrader {there}; cd {there} && nbgrader release_assignment {names}")
     return 0
 
 
@@ -147,17 +149,39 @@ def read_roster(path: Path) -> tuple[Student, ...]:
         raise AutograderError(f"the roster {path} cannot be read: {error.strerror}") from error
     header = lines[0] if lines else ""
     delimiter = max(",;\t", key=header.count)
-    columns = _columns(next(csv.reader([header], delimiter=delimiter), []))
+    named = next(csv.reader([header], delimiter=delimiter), [])
+    columns = _columns(named)
     if "id" not in columns:
         raise AutograderError(
             f"the roster {path} needs a first line that names its columns, one of them id; it is {header!r}"
         )
-    rows = list(csv.reader(lines[1:], delimiter=delimiter))
+    if twice := [name for name in COLUMNS if columns.count(name) > 1]:
+        raise faults_error(f"the roster {path}", [_named_twice(name, named, columns) for name in twice])
+    rows, faults = _rows(lines[1:], delimiter)
     students = [_student(columns, row) for row in rows]
-    faults = list(_roster_faults(columns, rows, students))
+    faults += _roster_faults(columns, rows, students)
     if faults:
         raise faults_error(f"the roster {path}", faults)
     return tuple(student for student, row in zip(students, rows, strict=True) if any(row))
+
+
+def _rows(lines: Sequence[str], delimiter: str) -> tuple[list[list[str]], list[str]]:
+    """A row a line, and the faults of those that cannot be one: a quotation mark too many would eat whole students."""
+    rows, faults = list[list[str]](), list[str]()
+    for number, line in enumerate(lines, 2):
+        try:
+            rows.append(next(csv.reader([line], delimiter=delimiter, strict=True), []))
+        except csv.Error:
+            rows.append([])
+            faults.append(f'line {number}: quotation marks (") that do not close on this line: {printable(line)[:100]}')
+    return rows, faults
+
+
+def _named_twice(ours: str, named: Sequence[str], columns: Sequence[str]) -> str:
+    both = ", ".join(repr(name.strip()) for name, column in zip(named, columns, strict=True) if column == ours)
+    return (
+        f"line 1: more than one column is the {ours.replace('_', ' ')}: {both}; leave one, or name the others otherwise"
+    )
 
 
 def _columns(header: Sequence[str]) -> list[str]:
@@ -208,7 +232,13 @@ def enrol(course: Course, students: Sequence[Student]) -> str:
             _enrol(book, student.id, named)
         book.db.commit()
     new = sum(student.id not in known for student in students)
-    return f"roster  {len(students)} students, {new} of them new; {len(known) + new} in the gradebook"
+    others = len(known - {student.id for student in students})
+    stay = f", {others} of them not in this roster: they stay" if others else ""
+    return f"roster  {_count(len(students))}, {new} of them new; {len(known) + new} in the gradebook{stay}"
+
+
+def _count(students: int) -> str:
+    return "1 student" if students == 1 else f"{students} students"
 
 
 def _enrol(book: Any, name: str, named: dict[str, str]) -> None:

@@ -45,6 +45,42 @@ def test_a_broken_lab_is_not_released(capsys, own_lab, tmp_path):
     assert not (tmp_path / "c" / "release").exists()
 
 
+def test_labs_may_stand_behind_an_option(tmp_path, capsys):
+    labs = ("--labs", "tests/autograder", "tiny")
+    assert 0 == cli.main(["init", str(tmp_path / "c"), *labs, "--exchange", str(tmp_path / "exchange")])
+    assert (tmp_path / "c" / "release" / "tiny" / "tiny.ipynb").is_file()
+    assert "nobody has points yet" in refused(capsys, "export", "--course", tmp_path / "c", "--format", "csv", "tiny")
+
+
+@pytest.mark.parametrize("arguments", [("grade", "tiny", "more"), ("export", "--formt", "csv"), ("report", "a", "-x")])
+def test_what_no_command_knows_is_named_with_the_command(capsys, arguments):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(list(arguments))
+    assert 2 == caught.value.code
+    assert f"{arguments[0]}: unrecognized arguments: " in capsys.readouterr().err
+
+
+def test_a_release_waits_for_who_works_on_the_course(course, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        "autograder.release.release", lambda lab, c: seen.append((c.root / ".autograder/lock").read_text())
+    )
+    assert 0 == cli.main(["release", "tests/autograder/tiny", "--course", str(course.root)])
+    assert "autograder release tiny" in seen[0]
+
+
+@pytest.mark.parametrize("command", ["grade", "feedback", "report", "export", "formgrader"])
+def test_a_folder_that_is_no_course_is_named_and_left_alone(capsys, tmp_path, command):
+    folder = tmp_path / "not a course"
+    folder.mkdir()
+    lab = ["tests/autograder/tiny"] if command in ("grade", "feedback", "report") else []
+    where = [str(folder)] if command == "formgrader" else ["--course", str(folder)]
+    said = refused(capsys, command, *lab, *where)
+    assert f"{folder} is no course folder: it has neither" in said
+    assert "autograder init" in said
+    assert [] == list(folder.iterdir())
+
+
 def test_a_broken_configuration_is_named(capsys, tmp_path):
     (tmp_path / "c").mkdir()
     (tmp_path / "c" / "nbgrader_config.py").write_text("c = get_config(\n")

@@ -113,6 +113,36 @@ def test_every_bad_line_of_a_roster_is_named_at_once_and_nothing_is_made(tmp_pat
     assert not (tmp_path / "c").exists()
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("id,student\nada,Ada Lovelace\n", "line 1: more than one column is the id: 'id', 'student'; leave one"),
+        ('id,first name\nada,"Ada\nbob,Bob\n', 'line 2: quotation marks (") that do not close on this line: ada,"Ada'),
+    ],
+)
+def test_a_roster_that_would_give_wrong_students_is_refused(tmp_path, text, says):
+    path = tmp_path / "students.csv"
+    path.write_text(text)
+    with pytest.raises(AutograderError) as caught:
+        read_roster(path)
+    assert says in str(caught.value)
+
+
+def test_who_is_no_longer_in_the_roster_stays_and_is_counted(tmp_path, roster, capsys):
+    root = tmp_path / "course"
+    assert 0 == init(root, "--roster", roster)
+    roster.write_text(ROSTER.replace("bob;Bob;Cratchit;bob@example.org\n", ""))
+    assert 0 == init(root, "--roster", roster)
+    said = capsys.readouterr().out
+    assert "roster  1 student, 0 of them new; 2 in the gradebook, 1 of them not in this roster: they stay" in said
+
+
+def test_the_next_command_may_be_pasted(tmp_path, capsys):
+    init(tmp_path / "my course")
+    said = capsys.readouterr().out
+    assert f"next: autograder formgrader '{tmp_path / 'my course'}'; cd '{tmp_path / 'my course'}' && " in said
+
+
 def test_a_roster_saved_by_a_spreadsheet_is_read(tmp_path):
     path = tmp_path / "students.csv"
     path.write_text("\ufeff" + ROSTER.replace(";", "\t") + "\t\t\t\n", "utf-8")
