@@ -165,8 +165,11 @@ def sample(
 ) -> Batch:
     """Random mappings whose factors divide: each prime factor of each dimension goes to a random loop.
 
-    Not every one fits: `Costs.valid` tells. Spatial loops appear only on axes that the machine has.
+    Not every one fits: `Costs.valid` tells. Spatial loops appear only on axes that the machine has. Raises
+    `MappingError` for a count or seed that is no whole number of 0 or more.
     """
+    if wrong := {n: v for n, v in (("count", count), ("seed", seed)) if not whole(v) or v < 0}:
+        raise MappingError(f"{layer.name} on {arch.name}: a sample needs whole numbers of 0 or more, got {wrong}")
     random = np.random.default_rng(seed)
     depth, dims = len(arch.levels), tuple(layer.dims)
     slots = [(0, at) for at in range(depth)]

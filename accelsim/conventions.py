@@ -135,7 +135,7 @@ def recount(layer: Layer, arch: Arch, mapping: Mapping, convention: str | Conven
     accelforge 24
     zigzag 24
     """
-    rules = preset(convention) if isinstance(convention, str) else convention
+    rules = convention if isinstance(convention, Convention) else preset(convention)
     check(layer, arch, mapping)
     if rules.edges == "padded":
         layer = padded(layer, mapping)

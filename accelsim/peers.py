@@ -20,6 +20,7 @@ from importlib.resources import files
 
 from accelsim.arch import Arch, Level
 from accelsim.conventions import Convention, recount
+from accelsim.errors import CatalogError, suggest
 from accelsim.mapping import Mapping, nest
 from accelsim.workload import Layer, einsum
 
@@ -80,7 +81,11 @@ def layer_of(name: str) -> Layer:
 
     >>> layer_of("row").macs
     192
+
+    Raises `CatalogError` for an unknown one.
     """
+    if name not in (known := LAYERS | MATCHED_LAYERS):
+        raise CatalogError(f"no recorded layer {name!r}; there is {', '.join(known)}{suggest(name, known)}")
     text, bounds = (LAYERS | MATCHED_LAYERS)[name]
     return einsum(name, text, **bounds)
 

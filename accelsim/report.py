@@ -264,6 +264,8 @@ def evaluate_network(name: str, layers: Sequence[Layer], arch: Arch, mappings: T
 
     Raises `MappingError` that names every layer at fault.
     """
+    if not isinstance(layers, (tuple, list)) or not all(isinstance(layer, Layer) for layer in layers):
+        raise MappingError(f"{name}: expected a list of Layers, such as catalog.alexnet().layers, got {layers!r}")
     reports, faults = [], [] if layers else [f"{name}: no layers given"]
     for layer in layers:
         if layer.name not in mappings:

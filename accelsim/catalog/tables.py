@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from accelsim.errors import CatalogError, suggest, whole
+from accelsim.errors import CatalogError, number, suggest, whole
 
 # How the energy of one operation of b bits grows with b. A floating-point operation has no rule here.
 POWERS = {"multiply": 2, "mac": 2, "add": 1, "memory": 1, "wire": 1, "dram": 1}
@@ -123,8 +123,8 @@ def scale(
     """
     if faults := _scale_faults(table, nm, volts, bits):
         raise CatalogError(f"{table.name} cannot be scaled: " + "\n  ".join(faults))
-    smaller = 1.0 if nm is None else nm / table.nm
-    lower = 1.0 if volts is None or table.volts is None else (volts / table.volts) ** 2
+    smaller = 1.0 if nm is None else float(nm) / table.nm
+    lower = 1.0 if volts is None or table.volts is None else (float(volts) / table.volts) ** 2
     kept = {name: cost for name, cost in table.costs.items() if bits is None or cost.kind in POWERS}
     costs = {name: _scaled(cost, smaller * lower, bits or cost.bits) for name, cost in kept.items()}
     changes = [f"{what}={value:g}" for what, value in (("nm", nm), ("volts", volts), ("bits", bits)) if value]
@@ -146,10 +146,12 @@ def _scaled(cost: Cost, node: float, bits: int) -> Cost:
 def _scale_faults(table: EnergyTable, nm: object, volts: object, bits: object) -> list[str]:
     faults, (least, most) = [], NODES
     for name, value in (("nm", nm), ("volts", volts)):
-        if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0):
+        if value is not None and not (number(value) and float(value) > 0):  # type: ignore[arg-type]
             faults.append(f"{name} must be a number above 0, got {value!r}")
     if bits is not None and (not whole(bits) or not 1 <= bits <= 64):  # type: ignore[operator]
         faults.append(f"bits must be a whole number from 1 to 64, got {bits!r}")
+    if nm is None and volts is not None and table.volts is None:
+        faults.append(f"its supply voltage is not published, so nothing can be said of volts={volts}")
     if faults or nm is None:
         return faults
     if not least <= nm <= most:  # type: ignore[operator]

@@ -375,12 +375,15 @@ class Structured:
         self._check_fillers(out, at)
         return out.reshape(stream.shape)
 
-    def _groups(self, values: Array) -> Array:
-        if matrix(values.shape)[1] % self.of:
+    def _check_shape(self, shape: tuple[int, ...]) -> None:
+        if matrix(shape)[1] % self.of:
             raise FormatError(
                 f"{self.name} cuts the last rank into groups of {self.of}, which do not divide its "
-                f"{matrix(values.shape)[1]} values; pad it with zeros"
+                f"{matrix(shape)[1]} values; pad it with zeros"
             )
+
+    def _groups(self, values: Array) -> Array:
+        self._check_shape(values.shape)
         groups = values.reshape(-1, self.of)
         crowded = np.count_nonzero(groups, axis=1) > self.keep
         if crowded.any():
@@ -403,8 +406,9 @@ class Structured:
 
     def expected_bits(self, density: ArrayLike, shape: tuple[int, ...], dtype: str = "int16") -> float:
         """The size of every array that keeps the pattern, whatever its density."""
-        groups = len(densities(density, shape)) / self.of
-        return groups * self.keep * (width_of(dtype, self.value_bits) + clog2(self.of))
+        size = len(densities(density, shape))
+        self._check_shape(shape)
+        return float(size // self.of * self.keep * (width_of(dtype, self.value_bits) + clog2(self.of)))
 
 
 def kept(groups: Array, keep: int) -> NDArray[np.int64]:

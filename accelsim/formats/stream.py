@@ -77,8 +77,12 @@ class Stream:
         return math.prod(self.shape) * np.dtype(self.dtype).itemsize * 8
 
     def __getitem__(self, name: str) -> Section:
-        """The section of that name."""
-        return next(section for section in self.sections if section.name == name)
+        """The section of that name. Raises `StreamError` for an unknown one."""
+        for section in self.sections:
+            if section.name == name:
+                return section
+        names = [section.name for section in self.sections]
+        raise StreamError(f"{self.format.name} stream: no section {name!r}; it has {', '.join(names)}")
 
 
 def decode(stream: Stream) -> Array:
@@ -203,9 +207,14 @@ def densities(density: ArrayLike, shape: tuple[int, ...]) -> Density:
     >>> densities([0.5, 1], (2, 2))
     array([0.5, 1. , 0.5, 1. ])
     """
-    given = np.asarray(density, np.float64)
+    try:
+        given = np.asarray(density, np.float64)
+    except (TypeError, ValueError):
+        raise FormatError(f"a density is a number from 0 to 1, or an array of them, got {density!r}") from None
     if not ((given >= 0) & (given <= 1)).all():
         raise FormatError(f"a density lies between 0 and 1, got {density!r}")
+    if not isinstance(shape, (tuple, list)) or not all(whole(size) and size >= 0 for size in shape):
+        raise FormatError(f"a shape is a tuple of whole numbers of 0 or more, got {shape!r}")
     try:
         return np.broadcast_to(given, shape).reshape(-1)
     except ValueError:

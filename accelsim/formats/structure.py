@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from accelsim.errors import FormatError
+from accelsim.errors import FormatError, whole
 from accelsim.formats.stream import Density, Format, densities
 
 
@@ -36,6 +36,8 @@ def predicted_macs(density_a: ArrayLike, density_b: ArrayLike, shape: tuple[int,
     >>> predicted_macs(eye, eye, (8, 8, 8))
     8.0
     """
+    if not isinstance(shape, (tuple, list)) or len(shape) != 3:
+        raise FormatError(f"a matrix product has the shape (M, N, K), got {shape!r}")
     rows, columns, inner = shape
     left = densities(density_a, (rows, inner)).reshape(rows, inner)
     right = densities(density_b, (inner, columns)).reshape(inner, columns)
@@ -56,7 +58,7 @@ def block_density(array: ArrayLike, block: tuple[int, ...]) -> Density:
     [[0.75, 0.75, 0.0, 0.0], [0.75, 0.75, 0.0, 0.0]]
     """
     pattern = np.asarray(array) != 0
-    if len(block) != pattern.ndim or min(block, default=1) < 1:
+    if len(block) != pattern.ndim or not all(whole(size) and size >= 1 for size in block):
         raise FormatError(f"a block of an array of {pattern.ndim} ranks needs as many sizes of at least 1, got {block}")
     total, area = pattern.astype(np.float64), np.ones(pattern.shape)
     for rank, size in enumerate(block):
@@ -92,7 +94,11 @@ def crossovers(
     >>> from accelsim.formats import Bitmask, Dense
     >>> crossovers(Bitmask(), Dense(), (64, 64), "int8")               # 1 + 8 d = 8
     (0.875,)
+
+    Raises FormatError for fewer than one step.
     """
+    if not whole(steps) or steps < 1:
+        raise FormatError(f"steps must be a whole number from 1, got {steps!r}")
 
     def gap(density: float) -> float:
         return one.expected_bits(density, shape, dtype) - other.expected_bits(density, shape, dtype)

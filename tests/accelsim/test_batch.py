@@ -182,6 +182,12 @@ def test_arrays_that_describe_no_mappings_are_refused_in_words(change, fault):
         evaluate_batch(layer, toy, broken)
 
 
+@pytest.mark.parametrize(("count", "seed"), [(-1, 0), (2.5, 0), (3, -1), (3, None)])
+def test_a_sample_needs_a_count_and_a_seed(count, seed):
+    with pytest.raises(MappingError, match="a sample needs whole numbers of 0 or more"):
+        sample(conv("c", M=2), catalog.eyeriss(), count, seed)
+
+
 def test_a_batch_in_pieces_is_the_batch(monkeypatch):
     layer, arch = catalog.alexnet().layer("conv3"), catalog.eyeriss()
     batch = sample(layer, arch, 3000, 3)

@@ -167,3 +167,12 @@ def test_a_padded_layer_must_fit_too():
     assert count(layer, small, nest("DRAM: | spad: K2 K3"))
     with pytest.raises(AccelsimError, match=r"spad: .* 6 words"):
         recount(layer, small, nest("DRAM: | spad: K2 K3"), "zigzag")
+
+
+def test_what_is_no_convention_and_no_recorded_layer_is_named():
+    toy, mapping = Arch("toy", (Level("DRAM"),)), nest("DRAM: M2")
+    for wrong in (None, 3):
+        with pytest.raises(AccelsimError, match=f"no convention {wrong}; there is accelsim, timeloop"):
+            recount(einsum("v", "z[M] += x[M] * w[M]", M=2), toy, mapping, wrong)
+    with pytest.raises(AccelsimError, match=r"no recorded layer 'rwo'; there is product, .* did you mean row"):
+        peers.layer_of("rwo")

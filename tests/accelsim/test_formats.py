@@ -664,3 +664,28 @@ def count_leaves(fiber):
 def test_every_error_is_one_that_users_see_without_a_traceback():
     assert issubclass(StreamError, AccelsimError)
     assert issubclass(FormatError, AccelsimError)
+
+
+def test_a_pattern_that_the_shape_does_not_hold_has_no_expected_size():
+    with pytest.raises(FormatError, match="groups of 4, which do not divide its 3 values"):
+        Structured().encode(np.zeros(3, int))
+    with pytest.raises(FormatError, match="groups of 4, which do not divide its 3 values"):
+        Structured().expected_bits(0.5, (3,))
+
+
+@pytest.mark.parametrize(
+    ("ask", "fault"),
+    [
+        (lambda: Bitmask().encode([1])["msk"], "bitmask stream: no section 'msk'; it has mask, values"),
+        (lambda: Bitmask().expected_bits("half", (4,)), "a number from 0 to 1, or an array of them, got 'half'"),
+        (lambda: Bitmask().expected_bits(0.5, 4), "a shape is a tuple of whole numbers of 0 or more, got 4"),
+        (lambda: Bitmask().expected_bits(0.5, (2, -4)), r"whole numbers of 0 or more, got \(2, -4\)"),
+        (lambda: predicted_macs(0.5, 0.5, (2, 2)), r"has the shape \(M, N, K\), got \(2, 2\)"),
+        (lambda: block_density([[1]], (1.5, 1)), r"as many sizes of at least 1, got \(1.5, 1\)"),
+        (lambda: crossovers(Bitmask(), Dense(), (4,), steps=0), "steps must be a whole number from 1, got 0"),
+    ],
+    ids=["section", "density", "shape", "negative shape", "product", "block", "steps"],
+)
+def test_what_cannot_be_asked_of_a_format_is_refused(ask, fault):
+    with pytest.raises(FormatError, match=fault):
+        ask()

@@ -144,6 +144,7 @@ def test_a_node_scales_by_length_and_voltage_squared_and_dram_stays():
         (dict(nm=-1, volts="x", bits=0), "nm must be a number above 0"),
         (dict(bits=1.5), "bits must be a whole number from 1 to 64, got 1.5"),
         (dict(nm=float("nan"), volts=1), "nm must be a number above 0"),
+        (dict(nm=28, volts=float("inf")), "volts must be a number above 0, got inf"),
     ],
 )
 def test_a_scaling_that_no_rule_covers_is_refused(sizes, said):
@@ -152,6 +153,8 @@ def test_a_scaling_that_no_rule_covers_is_refused(sizes, said):
 
 
 def test_a_table_without_a_voltage_keeps_its_node():
+    with pytest.raises(CatalogError, match=r"not published, so nothing can be said of volts=0\.5"):
+        catalog.scale(catalog.NORMALISED_65, volts=0.5)
     with pytest.raises(CatalogError, match="supply voltage is not published"):
         catalog.scale(catalog.NORMALISED_65, nm=45, volts=0.9)
 

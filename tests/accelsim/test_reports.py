@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from accelsim import Arch, Level, catalog, conv, evaluate, nest, problems
+from accelsim import AccelsimError, Arch, Level, catalog, conv, evaluate, evaluate_network, nest, problems
 from accelsim.cli import main, run
 from accelsim.latency import latency
 
@@ -181,3 +181,9 @@ def test_one_evaluation_needs_no_numpy():
         "sys.exit(any(name in sys.modules for name in ('numpy', 'matplotlib', 'ipywidgets')))"
     )
     assert subprocess.run([sys.executable, "-c", "import accelsim.cli; " + code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("layers", [catalog.alexnet(), [3], None, "conv1"], ids=["network", "number", "none", "text"])
+def test_a_network_is_evaluated_from_its_layers_alone(layers):
+    with pytest.raises(AccelsimError, match=r"net: expected a list of Layers, such as catalog\.alexnet\(\)\.layers"):
+        evaluate_network("net", layers, catalog.eyeriss(), {})
