@@ -6,10 +6,11 @@ import codecs
 import io
 import json
 import mmap
+import os
 import re
 import shutil
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -332,26 +333,41 @@ def handed_in_at(folder: Path) -> datetime | None:
 
 
 def copy_files(folder: Path, given: Path, target: Path, limits: Limits) -> list[str]:
-    """Copy what a submission's cells may open into `target`: the student's files, then the lab's own over them.
+    """Copy what a submission's cells may open into `target`: the lab's own files, and the student's beside them.
 
-    Returns notes on what was left out: links, special files, and what exceeds half the scratch space.
+    Returns notes on what was left out: links, special files, what exceeds half the scratch space, and what stands where
+    a file or folder of the lab belongs.
     """
-    notes, left = [], limits.scratch_bytes // 2
-    for path in sorted(folder.rglob("*")):
-        if path.suffix == ".ipynb" or (path.is_dir() and not path.is_symlink()):
-            continue
-        if path.is_symlink() or not path.is_file() or path.stat().st_size > left:
-            notes.append(
-                f"the file {show(str(path.relative_to(folder)))} was left out: a link, no plain file, or too large"
-            )
-            continue
-        left -= path.stat().st_size
-        _copy(path, target / path.relative_to(folder))
     for path in sorted(given.rglob("*")):
         if path.is_file():
             _copy(path, target / path.relative_to(given))
     _who_and_what(folder, target)
+    ours = {path.relative_to(target) for path in target.rglob("*")}
+    notes, left = [], limits.scratch_bytes // 2
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder)
+        if path.suffix == ".ipynb" or (path.is_dir() and not path.is_symlink()):
+            continue
+        if name in ours and (target / name).is_file() and not path.is_symlink():
+            continue  # the lab's own counts
+        if why := _left_out(path, left) or ("the lab has something of that name" if _clash(name, ours, target) else ""):
+            notes.append(f"the file {show(str(name))} was left out: {why}")
+            continue
+        left -= path.stat().st_size
+        _copy(path, target / name)
     return notes
+
+
+def _left_out(path: Path, left: int) -> str:
+    """Why a student's file cannot come along; nothing if it can."""
+    if path.is_symlink() or not path.is_file() or path.stat().st_size > left:
+        return "a link, no plain file, or too large"
+    return "" if os.access(path, os.R_OK) else "it cannot be read"
+
+
+def _clash(name: Path, ours: Collection[Path], target: Path) -> bool:
+    """Whether a student's file would need a folder where the lab has a file, or the other way round."""
+    return name in ours or any(parent in ours and not (target / parent).is_dir() for parent in name.parents)
 
 
 def _who_and_what(folder: Path, target: Path) -> None:

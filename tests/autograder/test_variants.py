@@ -112,3 +112,22 @@ def test_a_submission_has_its_own_students_numbers_whatever_it_brought(desk, tmp
     copy_files(course / "submitted" / "bob" / "lab", tmp_path / "given", target, Limits())
     asked = read_public(target / "public_checks.json")["area"]
     assert own_cases(AREA, variant("a key", "bob")) == asked.cases[1:]
+
+
+def test_what_stands_where_a_file_of_the_lab_belongs_is_left_out_and_said(desk, tmp_path):
+    work, given, target = tmp_path / "course" / "submitted" / "bob" / "lab", tmp_path / "given", tmp_path / "target"
+    released = tmp_path / "course" / "release" / "lab" / "public_checks.json"
+    files = {given / "show.py": "ours", given / "data" / "line.csv": "ours", released: "{}"}
+    theirs = ("show.py/x.txt", "public_checks.json/x.txt", "student.txt/x.txt", "data", "mine.txt")
+    for path, text in files.items() | {(work / name, "theirs") for name in theirs}:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    target.mkdir()
+    said = copy_files(work, given, target, Limits())
+    assert [
+        f"the file {name!r} was left out: the lab has something of that name" for name in sorted(theirs[:4])
+    ] == said
+    assert ["{}", "bob", "ours", "ours", "theirs"] == [
+        (target / name).read_text()
+        for name in ("public_checks.json", "student.txt", "show.py", "data/line.csv", "mine.txt")
+    ]
