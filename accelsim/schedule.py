@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
-from accelsim.errors import AccelsimError, whole
+from accelsim.errors import AccelsimError, suggest, whole
 from accelsim.timeline import Timeline, Works
 from accelsim.workload import Layer
 
@@ -91,8 +91,8 @@ def run(
     """Run a schedule of a layer on `rows` x `columns` PEs; its faults are in the answer, not raised.
 
     sides: by tensor, the one side of the array at which its words enter from the GLB or leave for it ("left", "right",
-    "top", "bottom"); all PEs reach the GLB where nothing is said. Raises `AccelsimError` for an array without PEs or
-    an unknown side.
+    "top", "bottom"); all PEs reach the GLB where nothing is said. Raises `AccelsimError` for an array without PEs, an
+    unknown side or tensor.
 
     >>> from accelsim import einsum
     >>> layer = einsum("two", "ofmap[M P] += ifmap[C P] * filter[M C]", M=1, C=2, P=1)
@@ -105,7 +105,11 @@ def run(
     >>> run(layer, 1, 1, [(0, (0, 0), "mac", (0, 1, 0))]).faults[0].says
     'PE (0, 0) multiplies with ifmap[1 0] in cycle 0, but has no word of ifmap'
     """
-    sides = sides or {}
+    if not isinstance(layer, Layer) or not isinstance(sides, dict | None):
+        raise AccelsimError(f"a schedule runs a Layer, with sides by tensor or None; got {layer!r}, {sides!r}")
+    sides, names = sides or {}, [tensor.name for tensor in layer.tensors]
+    if unknown := [f"{name!r}{suggest(name, names)}" for name in sides if name not in names]:
+        raise AccelsimError(f"{layer.name}: sides are of {', '.join(names)}, got {', '.join(unknown)}")
     wrong = {name: side for name, side in sides.items() if side not in SIDES}
     if not whole(rows) or not whole(columns) or rows < 1 or columns < 1 or wrong:
         raise AccelsimError(

@@ -21,6 +21,7 @@ from accelsim import conventions
 from accelsim.catalog import NETWORKS, alexnet, vgg16
 from accelsim.conventions import PRESETS, recount, spilling
 from accelsim.energy import energy
+from accelsim.errors import CatalogError, suggest
 from accelsim.peers import agreement
 from accelsim.platforms import eyeriss_over_gpu, tpu_workloads
 from accelsim.published import Figure, figure
@@ -257,8 +258,14 @@ def eyeriss_vgg16() -> Table:
 
 
 def isca16_energy(level: str) -> Held:
-    """Energy of row stationary for AlexNet, 16 images, at "ALU", "RF" or "DRAM", in billions of MACs'."""
-    column = {"ALU": "alu", "RF": "rf", "DRAM": "dram"}[level]
+    """Energy of row stationary for AlexNet, 16 images, at "ALU", "RF" or "DRAM", in billions of MACs'.
+
+    Raises `CatalogError` for a level that the paper's figure does not give.
+    """
+    columns = {"ALU": "alu", "RF": "rf", "DRAM": "dram"}
+    if level not in columns:
+        raise CatalogError(f"no energies at {level!r}; there is {', '.join(columns)}{suggest(level, columns)}")
+    column = columns[level]
     why = "the paper's parameters for this machine are not published"
     rows = []
     for layer, plan in _isca16():

@@ -163,6 +163,8 @@ class Network:
     products: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if not isinstance(self.layers, (tuple, list)) or not all(isinstance(layer, Layer) for layer in self.layers):
+            raise WorkloadError(f"{self.name}: a network is a list of Layers, got {self.layers!r}")
         object.__setattr__(self, "layers", tuple(self.layers))
         names = [layer.name for layer in self.layers]
         faults = [f"{names.count(name)} layers are called {name}" for name in sorted({*names}) if names.count(name) > 1]

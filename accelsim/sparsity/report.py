@@ -295,16 +295,24 @@ def _compressed(report: Report, counts: Counts, bits: dict[Key, float]) -> Count
 
 def _faults(
     report: object,
-    zeros: Table[str, float | ArrayLike],
+    zeros: Any,
     saving: object,
     stored: Table[Key, Format],
     sync: str | None,
 ) -> list[str]:
     if not isinstance(report, Report):
         return [f"expected a Report, made by evaluate(...), got {report!r}"]
+    if not isinstance(zeros, Table):
+        return [f"zeros are densities or tensors by name, as in {{'ifmap': 0.5}}, got {zeros!r}"]
     faults = [fault for name, values in zeros.items() for fault in _zero_faults(report, name, values)]
     faults += _saving_faults(report, zeros, saving)
     faults += [fault for key in stored for fault in _stored_faults(report, zeros, key)]
+    if isinstance(stored, Table):
+        faults += [
+            f"stored: {key!r} needs a format of accelsim.formats, got {form!r}"
+            for key, form in stored.items()
+            if not hasattr(form, "expected_bits")
+        ]
     levels = [level.name for level in report.arch.levels]
     if sync is not None and sync not in levels:
         faults.append(f"sync={sync!r} is no level, there is {', '.join(levels)}{suggest(str(sync), levels)}")
@@ -318,6 +326,8 @@ def _zero_faults(report: Report, name: str, values: float | ArrayLike) -> list[s
     found = np.asarray(values)
     if found.dtype.kind not in "biuf":
         return [f"zeros of {name}: needs a density or an array of numbers, got {values!r}"]
+    if found.dtype.kind == "f" and found.ndim and not np.isfinite(found).all():
+        return [f"zeros of {name}: needs finite numbers, got NaN or infinity"]
     if found.ndim:
         shape = report.layer.shape(name)
         return [] if found.shape == shape else [f"{name} needs shape {shape}, padding included; got {found.shape}"]

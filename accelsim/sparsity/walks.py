@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from accelsim.errors import WorkloadError, number, whole
 from accelsim.sparsity.saving import Saving
 
 Bools = NDArray[np.bool_]
@@ -33,11 +34,14 @@ def bitmask_walk(masks: tuple[ArrayLike, ...], width: int = 16, inside: ArrayLik
     """Go through bit masks `width` positions at a time: a cycle for each match, and one for a chunk without any.
 
     masks: of the same shape, nonzero where a word is. inside: positions that exist (all); a chunk with none is free.
+    Raises `WorkloadError` for masks of several shapes, or a width of no positions.
 
     >>> walk = bitmask_walk(([1, 0, 0, 1, 1, 0, 0, 0], [1, 1, 0, 1, 0, 0, 1, 0]), width=4)
     >>> int(walk.matches), int(walk.cycles), int(walk.checks)      # 2 in the first four, a look at the other four
     (2, 3, 8)
     """
+    if not whole(width) or width < 1:
+        raise WorkloadError(f"width must be a whole number from 1, got {width!r}")
     both, exists, _ = _masks(masks, inside)
     chunks, places = (_chunks(bits, width) for bits in (both, exists))
     cycles = np.maximum(chunks, places > 0).sum(-1)
@@ -47,6 +51,8 @@ def bitmask_walk(masks: tuple[ArrayLike, ...], width: int = 16, inside: ArrayLik
 
 def coordinate_walk(masks: tuple[ArrayLike, ...], inside: ArrayLike | None = None) -> Walk:
     """Merge sorted lists of nonzero positions, given as masks: a cycle for each comparison, until a list ends.
+
+    Raises `WorkloadError` for masks of several shapes.
 
     >>> walk = coordinate_walk(([1, 0, 0, 1, 1, 0, 0, 0], [1, 1, 0, 1, 0, 0, 1, 0]))
     >>> int(walk.matches), int(walk.cycles)                        # 0-0, 3-1, 3-3, 4-6
@@ -64,6 +70,9 @@ def coordinate_walk(masks: tuple[ArrayLike, ...], inside: ArrayLike | None = Non
 
 def _masks(masks: tuple[ArrayLike, ...], inside: ArrayLike | None) -> tuple[Bools, Bools, list[Bools]]:
     lists = [np.asarray(mask).astype(bool) for mask in masks]
+    shapes = [bits.shape for bits in lists] + ([] if inside is None else [np.shape(inside)])
+    if not lists or len({*shapes}) > 1 or not shapes[0]:
+        raise WorkloadError(f"a walk needs one mask or more, all of one shape, got shapes {shapes}")
     exists = np.ones_like(lists[0]) if inside is None else np.asarray(inside).astype(bool)
     lists = [bits & exists for bits in lists]
     return np.logical_and.reduce(lists), exists, lists
@@ -79,8 +88,13 @@ def makespan(cycles: ArrayLike) -> int:
 
     >>> makespan([[3, 1], [0, 2]])          # the mean PE works 3 cycles, the array takes 5
     5
+
+    Raises `WorkloadError` for what is no table of numbers.
     """
-    return int(np.asarray(cycles).max(-1).sum())
+    table = np.asarray(cycles)
+    if table.dtype.kind not in "biuf" or not table.size or not table.ndim:
+        raise WorkloadError(f"a makespan needs cycles by step and PE, got {cycles!r}")
+    return int(table.max(-1).sum())
 
 
 # Expected values, from densities alone
@@ -98,7 +112,13 @@ def expected_longest(length: float, pes: int, saving: Saving, share: dict[str, f
     >>> walk, share = skip("ifmap", find="coordinates"), {"ifmap": 0.25}
     >>> [round(expected_longest(192, pes, walk, share), 1) for pes in (1, 156)]      # 48 on average, but one is slowest
     [48.0, 64.4]
+
+    Raises `WorkloadError` for a stream, PEs or shares that cannot be.
     """
+    if not number(length) or length < 0 or not whole(pes) or pes < 1:
+        raise WorkloadError(f"needs a length of 0 or more and 1 PE or more, got length={length!r}, pes={pes!r}")
+    if wrong := {name: part for name, part in share.items() if not number(part) or not 0 <= part <= 1}:
+        raise WorkloadError(f"the share of nonzero words lies between 0 and 1, got {wrong}")
     low, part = int(length), length - int(length)
     ends = [_longest(size, pes, saving, share) for size in ((low, low + 1) if part else (low,))]
     return ends[0] + part * (ends[-1] - ends[0])

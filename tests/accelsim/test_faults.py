@@ -162,6 +162,12 @@ def test_a_machine_that_cannot_be_names_every_reason():
         Arch("bad", (Level("GLB"), Level("GLB")))
 
 
+@pytest.mark.parametrize("layers", [None, "abc", (3,)], ids=str)
+def test_a_network_is_made_of_layers(layers):
+    with pytest.raises(WorkloadError, match="net: a network is a list of Layers, got"):
+        catalog.Network("net", layers)
+
+
 def test_values_of_the_wrong_kind_are_named():
     with pytest.raises(MappingError, match=r"expected a Mapping, made by nest\(...\), got 'DRAM: M384'"):
         count(CONV3, EYERISS, "DRAM: M384")

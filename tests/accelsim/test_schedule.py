@@ -221,6 +221,13 @@ def test_an_array_without_pes_and_an_unknown_side_are_refused():
             run(product(1, 1, 1), rows, 1, [], sides)
 
 
+def test_a_side_of_a_tensor_that_is_not_there_is_refused():
+    with pytest.raises(AccelsimError, match=r"sides are of .*, got 'ifmp'; did you mean ifmap"):
+        run(product(1, 1, 1), 1, 1, [], {"ifmp": "left"})
+    with pytest.raises(AccelsimError, match="a schedule runs a Layer"):
+        run("mm", 1, 1, [])
+
+
 def test_a_hostile_schedule_is_bounded():
     rng = random.Random(3)
     much = [(rng.randrange(50_000), (0, 0), "mac", (0, 0, 0)) for _ in range(20_000)]

@@ -583,3 +583,37 @@ def test_a_report_shows_what_compression_changed_and_warns_when_a_format_expands
     for part in ("energy of DRAM", "DRAM ifmap bits", "of them metadata", "warning: DRAM filter: the format takes 21"):
         assert part in said
     assert json.loads(json.dumps(sparse.to_dict()))["metadata_share"]["DRAM ifmap"] == sparse.metadata["DRAM", "ifmap"]
+
+
+@pytest.mark.parametrize(
+    ("zeros", "stored", "said"),
+    [
+        (None, None, "zeros are densities or tensors by name"),
+        ({"ifmap": np.full((1, 2, 3, 1), math.nan)}, None, "zeros of ifmap: needs finite numbers"),
+        ({"ifmap": 0.5}, {("DRAM", "ifmap"): "rlc"}, "needs a format of accelsim.formats, got 'rlc'"),
+    ],
+    ids=["none", "nan", "format"],
+)
+def test_zeros_and_formats_of_another_kind_are_named(zeros, stored, said):
+    toy = Arch("toy", (Level("DRAM"), Level("spad")))
+    dense = evaluate(conv("c", C=2, P=3), toy, nest("DRAM: C2 P3 | spad:"))
+    with pytest.raises(WorkloadError) as error:
+        sparsify(dense, zeros, gate("ifmap"), stored=stored)
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        (lambda: bitmask_walk(([1, 0],), width=0), "width must be a whole number from 1, got 0"),
+        (lambda: bitmask_walk(([1, 0], [1, 1, 0])), r"all of one shape, got shapes \[\(2,\), \(3,\)\]"),
+        (lambda: coordinate_walk(()), r"one mask or more, all of one shape, got shapes \[\]"),
+        (lambda: makespan([]), r"cycles by step and PE, got \[\]"),
+        (lambda: expected_longest(8, 0, skip("ifmap"), {"ifmap": 0.5}), "1 PE or more, got length=8, pes=0"),
+        (lambda: expected_longest(8, 4, skip("ifmap"), {"ifmap": 50}), "lies between 0 and 1, got {'ifmap': 50}"),
+    ],
+    ids=["width", "shapes", "no masks", "no cycles", "no PEs", "percent"],
+)
+def test_walks_that_cannot_be_are_refused(ask, said):
+    with pytest.raises(WorkloadError, match=said):
+        ask()

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from accelsim import validation
+from accelsim.errors import CatalogError
 from accelsim.published import figure
 from accelsim.sheets import Table
 from accelsim.validation import Held, Row, everything, scalesim_layers, scalesim_totals
@@ -78,3 +79,8 @@ def test_a_table_made_for_scalesim_would_show_a_difference(monkeypatch: pytest.M
 
 def test_a_difference_is_ours_over_theirs() -> None:
     assert 0.5 == replace(Row("x", 3.0, figure("eyeriss.alexnet.batch")), ours=6.0).difference
+
+
+def test_energies_that_the_papers_figure_does_not_give_are_named() -> None:
+    with pytest.raises(CatalogError, match="no energies at 'GLB'; there is ALU, RF, DRAM"):
+        validation.isca16_energy("GLB")
