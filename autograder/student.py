@@ -320,6 +320,8 @@ AFTER_A_FAULT = (
     (r"is not defined in the notebook", "Keep the name in the def line as it was given."),
     (rf"\A{STOPPED}|took longer than|hung its process|had no time left", LOOP),
     (r"called exit|ended its process", "Take out what ends Python there; a function ends with return."),
+    (r"a value of type generator cannot be", "A function with yield gives no list: collect the values in one."),
+    (r"a value of type (range|map|zip|filter|set|frozenset|dict_\w+) cannot be", "Make a list of it: list(...)."),
     (r"something else than plain data|cannot be read:", FORM),
     (
         r"\ATypeError: \S+\(\) (takes|missing|got)\b[^\n]*\Z",
@@ -338,11 +340,11 @@ def try_next(evidence: Sequence[Sequence[str]]) -> str:
     """
     told = {line[0]: line[1] for line in evidence}
     happened = told.get("happened", "")
+    if told.get("got") == "None":
+        return "Does your function end with return? Without it a function answers None."
     for pattern, advice in AFTER_A_FAULT:
         if re.search(pattern, happened):
             return advice
-    if told.get("got") == "None":
-        return "Does your function end with return? Without it a function answers None."
     if "got" in told and happened:
         return "Find that place in your answer, and follow by hand how your function comes to it."
     if happened:

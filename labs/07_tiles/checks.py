@@ -141,6 +141,25 @@ FOOTPRINT = Question(
             HALO,
         ),
         Mistake(
+            "R and S exchanged",
+            lambda tile, stride: footprint(tile | {"R": tile["S"], "S": tile["R"]}, stride),
+            "Your rows go with the filter's columns and your columns with its rows. P and R belong to rows, Q and S to "
+            "columns. With a square filter it does not show.",
+            FOOTPRINTS,
+        ),
+        Mistake(
+            "batch left out",
+            lambda tile, stride: footprint(tile | {"N": 1}, stride),
+            "You counted one image. A tile has N of them: inputs and sums for each. The weights are the same for all.",
+            FOOTPRINTS,
+        ),
+        Mistake(
+            "weights for each image",
+            lambda tile, stride: footprint(tile, stride) | {"filter": tile["N"] * footprint(tile, stride)["filter"]},
+            "You multiplied the weights by the images. N does not index the filter: all images use the same weights.",
+            FOOTPRINTS,
+        ),
+        Mistake(
             "gaps counted",
             footprint_by(lambda P, R, u: u * (P - 1) + R),
             "You counted from the first row to the last. With a filter smaller than the stride, the rows between two "
@@ -375,6 +394,14 @@ FITS = Question(
             fits_by(all_bits),
             "Your room is the same with and without double buffering. While the multipliers work on one tile, the next "
             "one arrives, and it needs a place of its own: twice the room.",
+            DOUBLE,
+        ),
+        Mistake(
+            "half of the capacity, one copy",
+            fits_by(all_bits, lambda capacity, double: capacity // 2 if double else capacity),
+            "You halved the capacity and counted one copy. The same tiles fit, but asked is how many words of the "
+            "buffer are taken: with double buffering both copies are in it. Double what is needed and leave the "
+            "capacity as it is.",
             DOUBLE,
         ),
         Mistake(
@@ -623,9 +650,9 @@ TRAFFIC_KINDS = ("P innermost", "C innermost", "M innermost")
 def small_layer(rng: Rng, stride: int = 1) -> Layer:
     """A layer of a few hundred words."""
     R = draw(rng, stride, 4)
-    return sizes(1, draw(rng, 6, 13), draw(rng, 6, 11), draw(rng, 9, 14), draw(rng, 2, 5), R, draw(rng, stride, 5)) | {
-        "stride": stride
-    }
+    return sizes(
+        draw(rng, 1, 3), draw(rng, 6, 13), draw(rng, 6, 11), draw(rng, 9, 14), draw(rng, 2, 5), R, draw(rng, stride, 5)
+    ) | {"stride": stride}
 
 
 def random_traffic(rng: Rng, order: str, stride: int = 1) -> tuple[Layer, Words, str]:
@@ -655,7 +682,7 @@ def traffic_hidden(rng: Rng) -> list[Case]:
 
 
 LINE = sizes(1, 6, 4, 9, 2, 3, 1) | {"stride": 1}
-STRIDED = sizes(1, 5, 4, 7, 3, 5, 2) | {"stride": 2}
+STRIDED = sizes(2, 5, 4, 7, 3, 5, 2) | {"stride": 2}
 TRAFFIC = Question(
     name="traffic",
     function="traffic",
@@ -745,6 +772,13 @@ TRAFFIC = Question(
             "the order read inside out",
             lambda layer, tile, order: plain(layer, tile, " ".join(reversed(order.split()))),
             "You read the order from the wrong end: it names the outermost loop first.",
+            ORDER,
+        ),
+        Mistake(
+            "batch left out",
+            lambda layer, tile, order: plain(layer | {"N": 1}, tile, order),
+            "You counted one image. N is not cut here, so every tile of inputs and of sums has all N images in it; the "
+            "weights serve them all.",
             ORDER,
         ),
         Mistake(
@@ -874,6 +908,13 @@ FUSE = Question(
             None,
             "The last tile reaches beyond the layer. It has only the rows that are left.",
             IMPERFECT,
+        ),
+        Mistake(
+            "first and last instead of all rows",
+            None,
+            "You give two numbers where a list of rows is asked, the first and where it ends. Write all rows out: "
+            "list(range(first, end)).",
+            FUSION,
         ),
         Mistake(
             "layer after layer",

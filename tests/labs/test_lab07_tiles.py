@@ -68,11 +68,12 @@ def test_a_plan_with_a_row_missing_is_told_the_tile_and_the_row():
 
 
 @pytest.mark.parametrize("name", ["read", "make", "out"])
-def test_a_plan_without_a_list_cannot_be_read(name):
+def test_a_plan_without_a_list_is_told_the_tile_and_its_form(name):
     plan = checks.fuse(*CHAIN, 3, True)
-    del plan[0][name]
-    with pytest.raises(KeyError):
-        judged("fuse", (*CHAIN, 3, True), plan)
+    del plan[1][name]
+    (found,) = judged("fuse", (*CHAIN, 3, True), plan)
+    assert found.says.startswith("tile 1 is {")
+    assert "with 'read', 'make' and 'out'" in found.says
 
 
 def test_smaller_tiles_than_fit_are_a_right_plan():

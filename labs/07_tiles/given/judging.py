@@ -16,7 +16,41 @@ NEAR_CREDIT, VALID_CREDIT = 0.8, 0.4
 def fused(args, plan):
     """Run a plan tile by tile: which rows are there, which are needed, which are missing."""
     first, second, rows, keep = args
-    yield from itertools.islice(_faults(first, second, rows, keep, list(plan)), 3)
+    if odd := _no_plan(plan):
+        yield Finding(odd)
+        return
+    found = list(itertools.islice(_faults(first, second, rows, keep, list(plan)), 3))
+    if found and any(not [*_faults(first, second, rows, keep, spelt)] for spelt in _spelt_out(plan)):
+        found[0] = Finding(found[0].says, found[0].evidence, "first and last instead of all rows")
+        found = found[:1]
+    yield from found
+
+
+LISTS = ("read", "make", "out")
+
+
+def _no_plan(plan):
+    """What keeps an answer from being a plan, in words; nothing if nothing does."""
+    if not isinstance(plan, list | tuple):
+        return f"a plan is a list with a dictionary for each tile, got {plan!r:.60}"
+    for number, step in enumerate(plan):
+        if not isinstance(step, dict) or not {*LISTS} <= {*step}:
+            return f"tile {number} is {step!r:.60}; it must be a dictionary with 'read', 'make' and 'out'"
+        for name in LISTS:
+            if not hasattr(step[name], "__len__") or isinstance(step[name], str | dict):
+                return f"tile {number} has {name!r}: {step[name]!r:.60}; it must be a list of rows"
+    return ""
+
+
+def _spelt_out(plan):
+    """The plans that are meant if each list holds the first row and the last, or the first and the one after it."""
+    pairs = [list(step[name]) for step in plan for name in LISTS]
+    if not pairs or any(len(pair) != 2 or not all(hasattr(row, "__index__") for row in pair) for pair in pairs):
+        return
+    if max(max(pair) for pair in pairs) > 10_000:
+        return
+    for more in (0, 1):
+        yield [{name: list(range(step[name][0], step[name][1] + more)) for name in LISTS} for step in plan]
 
 
 def _faults(first, second, rows, keep, plan):
@@ -36,7 +70,7 @@ def _faults(first, second, rows, keep, plan):
         yield Finding(
             f"output rows {_rows(left)} are never computed",
             (("output rows missing", left), ("tiles in the plan", len(plan))),
-            "the last rows are dropped",
+            "the last rows are dropped" if plan else "",
         )
 
 
@@ -45,7 +79,7 @@ class Tile:
 
     def __init__(self, number, step, first, second):
         self.number = number
-        self.lists = {name: [_whole(row) for row in step[name]] for name in ("read", "make", "out")}
+        self.lists = {name: [_whole(row) for row in step[name]] for name in LISTS}
         self.read, self.make, self.out = (set(self.lists[name]) for name in ("read", "make", "out"))
         self.middle = window_rows(self.out, second)
         self.input = window_rows(self.make, first)
@@ -141,6 +175,12 @@ def _input_faults(tile, before, keep):
 def good_tile(args, answer):
     """Whether a tile fits, and how many words it moves beside the best tile known."""
     layer, machine, best = args
+    if not isinstance(answer, dict) or not {"tile", "order"} <= {*answer}:
+        yield Finding(f"the answer is {answer!r:.60}; it must be a dictionary with 'tile' and 'order'")
+        return
+    if not isinstance(answer["tile"], dict) or not {*buffer.CUT} <= {*answer["tile"]}:
+        yield Finding(f"the tile is {answer['tile']!r:.60}; it must be a dictionary with 'M', 'C' and 'P'")
+        return
     tile = {d: _whole(answer["tile"][d]) for d in buffer.CUT}
     order = answer["order"] if isinstance(answer["order"], str) else " ".join(answer["order"])
     if odd := list(_odd(layer, tile, order)):

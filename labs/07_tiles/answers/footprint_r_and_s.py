@@ -1,0 +1,13 @@
+"""Takes S for the rows and R for the columns."""
+
+earns = {"footprint": 0}
+told = {"footprint": "R and S exchanged"}
+
+
+# %% footprint_answer
+def footprint(tile, stride):
+    N, M, C, P, Q, R, S = (tile[letter] for letter in "NMCPQRS")
+    step, across = min(stride, R), min(stride, S)  # a filter smaller than the stride leaves gaps
+    rows = (P - 1) * across + S  # the windows' starts, and the reach of the last one
+    columns = (Q - 1) * step + R
+    return {"ifmap": N * C * rows * columns, "filter": M * C * R * S, "ofmap": N * M * P * Q}
