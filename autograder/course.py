@@ -47,6 +47,9 @@ c.Autograde.sanitize_preprocessors = []
 c.Autograde.autograde_preprocessors = ["autograder.nbgrader_plugin.Judge"]
 c.Judge.labs = {labs!r}
 
+# `nbgrader zip_collect` knows whose file is whose in what Moodle and Canvas give for download.
+c.ZipCollectApp.collector_plugin = "autograder.downloads.Downloads"
+
 # What students wrote as Markdown is shown by formgrader as text, and no HTML of theirs is run.
 c.HTMLExporter.filters = {{"markdown2html": "autograder.markdown.as_html"}}
 """

@@ -121,7 +121,7 @@ def read_grades(course: Course, labs: Sequence[str]) -> Grades:
                 points.setdefault(name, {})[lab] = max(0.0, score - late.get(name, 0.0))
                 if row["needs_manual_grade"]:
                     waiting.add((name, lab))
-        students = _students(book)
+        students = students_of(book)
     graded = [lab for lab in known if any(lab in row for row in points.values())]
     used = tuple(labs or graded)
     if not points:
@@ -148,7 +148,7 @@ def _late(book: Any, lab: str) -> dict[str, float]:
     return {student: float(penalty or 0.0) for student, penalty in book.db.execute(query)}
 
 
-def _students(book: Any) -> tuple[Student, ...]:
+def students_of(book: Any) -> tuple[Student, ...]:
     """The roster by id, read without nbgrader's sums over all their points."""
     from nbgrader.api import Student as Row
     from sqlalchemy import select

@@ -18,9 +18,9 @@ from autograder.page import Markup, document, table
 from autograder.page import text as _e
 from autograder.public import read_public
 from autograder.student import PUBLIC, SECTION, answer_to, in_words, try_next
-from autograder.submission import handed_in_at
+from autograder.submission import handed_in_at, notebooks_in
 
-MOST_LISTED, MOST_SECRET = 10, 1000
+MOST_LISTED, MOST_SECRET, MOST_NAMES = 10, 1000, 5
 TIME, SUBMISSION_SECRET = "timestamp.txt", "submission_secret.txt"
 
 
@@ -52,10 +52,18 @@ def feedback(
                 print(f"{path} cannot be read; grade this student again", file=sys.stderr)
                 continue
             made = course.at("feedback", student, lab) / f"{lab}.html"
-            write(made, page)
-            _for_release(course.at("submitted", student, lab), made.parent)
+            handed = course.at("submitted", student, lab)
+            for name in (lab, *_other_names(handed, lab)):
+                write(made.with_name(f"{name}.html"), page)
+            _for_release(handed, made.parent)
             print(plain if text else made)
     return ATTENTION if unreadable else 0
+
+
+def _other_names(handed: Path, lab: str) -> list[str]:
+    """What a student calls the notebook who renamed it: nbgrader's `fetch_feedback` asks for the page by that name."""
+    names = [path.stem for path in notebooks_in(handed) if path.parent == handed and path.suffix == ".ipynb"]
+    return [] if lab in names else names[:MOST_NAMES]
 
 
 def _for_release(handed: Path, folder: Path) -> None:

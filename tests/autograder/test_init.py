@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -182,6 +183,8 @@ def collected(request, tmp_path_factory) -> Course:
         home = {"JUPYTER_DATA_DIR": str(base / f"{student}_data"), "NBGRADER_STUDENT": student}
         nbgrader(desk, "fetch_assignment", "tiny", **home)
         answer(desk / "tiny" / "tiny.ipynb", **cells)
+        if student == "bob":
+            (desk / "tiny" / "tiny.ipynb").rename(desk / "tiny" / "tiny of bob.ipynb")
         nbgrader(desk, "submit", "tiny", f"--student={student}", **home)
     nbgrader(course.root, "collect", "tiny")
     damaged = course.at("submitted", "eve", "tiny") / "tiny.ipynb"
@@ -207,6 +210,8 @@ def test_stock_autograde_gives_the_grades_of_autograder_grade(collected, tmp_pat
     ours, stock = tmp_path / "ours", tmp_path / "stock"
     for root in (ours, stock):
         shutil.copytree(collected.root, root)
+    for root in (ours, stock):  # nbgrader finds no renamed notebook
+        (root / "submitted" / "bob" / "tiny" / "tiny of bob.ipynb").rename(root / "submitted/bob/tiny/tiny.ipynb")
     assert 1 == cli.main(["grade", LAB, "--course", str(ours)])
     said = nbgrader(stock, "autograde", "tiny")
     assert rows(Course(ours)) == rows(Course(stock)), said
@@ -235,7 +240,7 @@ def test_nbgrader_brings_each_student_the_page(collected, tmp_path, capsys):
     for student, says in (("ada", "This is complete"), ("bob", "kernel flipped"), ("eve", "could not be graded")):
         home = {"JUPYTER_DATA_DIR": str(base / f"{student}_data"), "NBGRADER_STUDENT": student}
         nbgrader(base / student, "fetch_feedback", "tiny", **home)
-        (page,) = (base / student).rglob("tiny.html")
+        (page,) = (base / student).rglob("tiny*.html")
         assert says.lower() in page.read_text().lower()
 
 
@@ -283,6 +288,39 @@ def test_a_late_submission_is_penalised_as_nbgrader_is_configured(collected, tmp
     with gradebook(Course(root)) as book:  # more time for bob, in whole minutes as nbgrader counts them
         book.grant_extension("tiny", "bob", minutes=1)
     assert {"ada": (5.0, 0.0), "bob": (2.0, 0.0)} == penalties()
+
+
+DOWNLOADED = {
+    "Ada Lovelace_12345_assignsubmission_file_/tiny.ipynb": "ada",
+    "Ada Lovelace_12345_assignsubmission_file_/predictions.json": "ada",
+    "Bob Cratchit_12346_assignsubmission_file_tiny (1).ipynb": "bob",
+    "unalzoe\u0308_LATE_77_9001_tiny-1.ipynb": "zoe",
+    "smithpat_4021_9002_tiny.ipynb": "",
+    "somebody_123_9003_tiny.ipynb": "",
+    "tiny.ipynb": "",
+}
+
+
+@pytest.mark.slow
+def test_nbgrader_collects_what_platforms_give_for_download(tmp_path):
+    roster = tmp_path / "students.csv"
+    roster.write_text(
+        ROSTER + "zoe;Zo\u00eb;Unal;z@example.org\n4021;Nan;Ber;n@example.org\np1;Pat;Smith;\np2;Smith;Pat;\n", "utf-8"
+    )
+    root = tmp_path / "course"
+    assert 0 == init(root, "--roster", roster)
+    archive = root / "downloaded" / "tiny" / "archive" / "all.zip"
+    archive.parent.mkdir(parents=True)
+    with zipfile.ZipFile(archive, "w") as made:
+        for name in DOWNLOADED:
+            made.writestr(name, name)
+    said = nbgrader(root, "zip_collect", "tiny")
+    files = sorted(path for path in (root / "submitted").rglob("*") if path.is_file())
+    assert sorted((student, name) for name, student in DOWNLOADED.items() if student) == sorted(
+        (path.parts[-3], path.read_text()) for path in files
+    )
+    assert "'smithpat' may be any of p1, p2" in said
+    assert "no student of the gradebook is called 'somebody'" in said
 
 
 def test_formgrader_needs_a_course(capsys, tmp_path):
