@@ -1,8 +1,8 @@
 """What Moodle and Canvas give for download, for `nbgrader zip_collect`: whose file is whose, told from the gradebook.
 
 Moodle names a file or its folder `Ada Lovelace_12345_assignsubmission_file_...`, Canvas a file
-`lovelaceada_LATE_4021_998_...`. A student is found by name, or by the platform's number where the roster has it as lms_user_id. Who cannot be told for
-sure is named and left out. Neither file says when work was handed in.
+`lovelaceada_LATE_4021_998_...`. A student is found by name, or by the platform's number where the roster has it as
+lms_user_id. Who cannot be told for sure is named and left out. Neither file says when work was handed in.
 """
 
 from __future__ import annotations
