@@ -252,6 +252,13 @@ RLC = Question(
             RUNS,
         ),
         Mistake(
+            "runs of every value",
+            None,
+            "You count how often each value stands in a row, as picture formats do. Here only zeros are counted: a "
+            "pair is the zeros before a value, and the value once.",
+            RUNS,
+        ),
+        Mistake(
             "the value before its run",
             None,
             "Your pairs are right and turned round: the run comes first, then the value that ends it. The reader takes "
@@ -365,6 +372,19 @@ CSR_ITEM = Question(
             ROWS,
         ),
         Mistake(
+            "lists in another order",
+            None,
+            "Your three lists are right and stand in another order. The contract has values, columns, row_ptr.",
+            ROWS,
+        ),
+        Mistake(
+            "the row of each nonzero",
+            None,
+            "You store a row for each nonzero: that is COO. CSR stores for each row where it starts, "
+            "and at the end where the last one ends: R + 1 pointers, however many nonzeros there are.",
+            ROWS,
+        ),
+        Mistake(
             "counted from 1",
             None,
             "Your columns are one too large: the first column is 0, as in Python and in the address of a memory.",
@@ -437,6 +457,16 @@ def shapes(matrix: Array, width: int, run_bits: int, kind: str) -> Case:
 SIZE_KINDS = ("a sparse matrix", "a matrix with few zeros", "a matrix in between")
 
 
+EQUALS = "two formats of one size"
+
+
+def last_of_equals(*args: int) -> Any:
+    """The right sizes, and of equals the last format."""
+    told = sizes(*args)
+    bits = {name: told[name] for name in told if name != "best"}
+    return told | {"best": min(reversed(bits), key=lambda name: bits[name])}
+
+
 def hidden_sizes(rng: Rng) -> list[Case]:
     """Fresh shapes of each kind, the corners, and real tensors."""
     r, k, width, bits = (int(x) for x in rng.integers((3, 9, 6, 3), (20, 40, 17, 6)))
@@ -448,6 +478,7 @@ def hidden_sizes(rng: Rng) -> list[Case]:
         shapes(np.zeros((r, k), int), width, bits, "all zero"),
         shapes(np.ones((1, 1), int), width, bits, "one word"),
         shapes(sprinkled(rng, 0.5, r + k, 1), width, bits, "a single column"),
+        Case((8, k, 7 * k, 8 * k, 8, bits), EQUALS),  # the mask costs what the zeros save
         shapes(real, 8, bits, "real weights"),
         shapes(machine.activations("conv2", int(rng.integers(0, 400))), 16, bits, "real activations"),
     ]
@@ -464,6 +495,7 @@ SIZES = Question(
         Case((16, 32, 12, 29, 8, 4), SIZE_KINDS[0]),
         Case((4, 6, 23, 23, 8, 4), SIZE_KINDS[1]),
         Case((6, 10, 28, 31, 16, 3), SIZE_KINDS[2]),
+        Case((8, 6, 42, 44, 8, 4), EQUALS),
     ),
     hidden=hidden_sizes,
     mistakes=(
@@ -478,6 +510,13 @@ SIZES = Question(
             ),
             "You counted the nonzeros and nothing that says where they are, so all formats come out equal and sparse "
             "always wins. A mask, runs, columns and pointers are stored in the same memory: count them.",
+            ROWS,
+        ),
+        Mistake(
+            "the last of equals",
+            last_of_equals,
+            "Your sizes are right. Two formats take the same, and the task asks for the first of the four: dense comes "
+            "before bitmask, and is the simpler machine.",
             ROWS,
         ),
         Mistake(

@@ -24,10 +24,21 @@ MOST = 200_000  # bits, pairs or cycles that are looked at
 def bitmask(args, answer):
     """The stream you wrote, and the values you read from a stream that was given."""
     values, width, bits, count = args
+    if missing := unanswered("bitmask", answer):
+        yield missing
+        return
     written, back = answer
     yield from written_mask(numbers(values), width, text(written))
     told = Stream(Bitmask(width), (count,), "uint16", (part("mask", bits[:count]), part("values", bits[count:])), 0)
     yield from read_back(decode(told).tolist(), numbers(back))
+
+
+def unanswered(name, answer):
+    """Which of the two functions answers nothing, if one does."""
+    for what, half in zip((f"{name}_encode", f"{name}_decode"), answer, strict=True):
+        if half is None:
+            return Finding(f"{what}() answers None: does it end with return?")
+    return None
 
 
 def written_mask(values, width, got):
@@ -69,7 +80,7 @@ def written_mask(values, width, got):
 
 def text(bits):
     """Bits as text of 0 and 1, from text, a list or an array."""
-    joined = bits if isinstance(bits, str) else "".join(str(int(bit)) for bit in bits)
+    joined = bits if isinstance(bits, str) else "".join(b if isinstance(b, str) else str(int(b)) for b in bits)
     if set(joined) - {"0", "1"}:
         raise ValueError("a stream of bits holds 0 and 1 only")
     return joined
@@ -124,6 +135,9 @@ def read_back(wanted, got, named=None):
 def rlc(args, answer):
     """The pairs you wrote, and the values you read from pairs that were given."""
     values, run_bits, given = args
+    if missing := unanswered("rlc", answer):
+        yield missing
+        return
     written, back = answer
     yield from written_pairs(numbers(values), run_bits, pairs_of(written))
     pairs = pairs_of(given)
@@ -133,10 +147,12 @@ def rlc(args, answer):
 
 def pairs_of(pairs):
     """Pairs of whole numbers."""
-    listed = [tuple(numbers(pair)) for pair in itertools.islice(pairs, MOST)]
-    if any(len(pair) != 2 for pair in listed):
-        raise ValueError("each pair is (run, value)")
-    return listed
+    if not hasattr(pairs, "__len__"):
+        raise ValueError(f"a list of pairs is needed, got {pairs!r:.60}")
+    for pair in itertools.islice(pairs, MOST):
+        if not hasattr(pair, "__len__") or len(pair) != 2:
+            raise ValueError(f"each entry of the list is a pair of numbers, got {pair!r:.60}")
+    return [tuple(numbers(pair)) for pair in itertools.islice(pairs, MOST)]
 
 
 def spread(pairs, zero=1):
@@ -153,6 +169,10 @@ def written_pairs(values, run_bits, pairs):
     if turned != pairs and all(0 <= run <= most for run, _ in turned) and spread(turned) == values:
         evidence = (("pair", f"0: {pairs[0]}"), ("needed", f"{turned[0]}"))
         yield Finding("each pair stands the wrong way round", evidence, "the value before its run")
+        return
+    if pairs and pairs == [(len(list(same)), value) for value, same in itertools.groupby(values)]:
+        evidence = (("pair", f"0: {pairs[0]}"), ("you mean", f"{pairs[0][0]} times the value {pairs[0][1]}"))
+        yield Finding("your pairs count how often each value stands in a row", evidence, "runs of every value")
         return
     for at, (run, value) in enumerate(pairs):
         if not 0 <= run <= most or not 0 <= value < 2**WORD:
@@ -220,7 +240,13 @@ def unbounded(values):
 def csr(args, answer):
     """The three lists you wrote, and the matrix you read from three lists that were given."""
     matrix, values, columns, row_ptr, width = args
+    if missing := unanswered("csr", answer):
+        yield missing
+        return
     written, back = answer
+    if isinstance(written, dict) or len(written) != 3:
+        yield Finding(f"csr_encode() answers {written!r:.60}; it must be three lists: values, columns, row_ptr")
+        return
     yield from written_rows(np.asarray(matrix), *(numbers(part) for part in written))
     starts = numbers(row_ptr)
     rows = [dict(zip(columns[a:b], values[a:b], strict=True)) for a, b in itertools.pairwise(starts)]
@@ -237,7 +263,8 @@ def written_rows(matrix, values, columns, row_ptr):
     starts, at, held = (unpack(field.data, *size).tolist() for field, size in zip(stream.sections, sizes, strict=True))
     first = {"row_ptr": 0, "columns": (rows + 1) * pointer_bits}
     first["values"] = first["columns"] + len(at) * column_bits
-    names = rows_names(matrix, (values, columns, row_ptr), (held, at, starts))
+    lists, right = (values, columns, row_ptr), (held, at, starts)
+    names = "lists in another order" if sorted(lists) == sorted(right) else rows_names(matrix, lists, right)
     for name, got, wanted, bits in (
         ("row_ptr", row_ptr, starts, pointer_bits),
         ("columns", columns, at, column_bits),
@@ -265,6 +292,8 @@ def rows_names(matrix, got, right):
     counts = (matrix != 0).sum(1).tolist()
     r, k = np.nonzero(matrix)
     c, down = np.nonzero(matrix.T)
+    if (values, columns, row_ptr) == (held, at, r.tolist()):
+        return "the row of each nonzero"
     if (values, columns) == (held, at):
         if row_ptr in (starts[:-1], starts[1:]):
             return "row_ptr one too short"
@@ -313,7 +342,7 @@ def read_rows(wanted, got):
 def array(args, answer):
     """Every cycle of every PE, against the words it would multiply."""
     weights, activations, mode = np.asarray(args[0]), np.asarray(args[1]), args[2]
-    lines = [str(line).replace("s", ".") for line in answer]
+    lines = [("".join(line) if isinstance(line, list | tuple) else str(line)).replace("s", ".") for line in answer]
     pes, pairs = weights.shape
     if len(lines) != pes:
         yield Finding(f"{len(lines)} lines for {pes} PEs", (("lines", len(lines)), ("PEs", pes)))
@@ -493,6 +522,10 @@ def plan(args, answer):
     """Cycles until the last PE is done, against the fewest known and a bound that no plan beats."""
     weights, activations, pes, start, best = args
     dense, skip = machine.costs(weights, activations, start)
+    for at, choice in enumerate(answer):
+        if not isinstance(choice, list | tuple) or len(choice) != 2 or isinstance(choice[1], str):
+            yield Finding(f"choice {at} is {choice!r:.60}; it must be (mode, PE), such as ('skip', 0)")
+            return
     choices = [(str(mode), int(pe)) for mode, pe in answer]
     if len(choices) != len(dense):
         yield Finding(

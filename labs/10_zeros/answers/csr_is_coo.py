@@ -1,0 +1,22 @@
+"""Stores the row of each nonzero."""
+
+earns = {"csr": 0}
+told = {"csr": "the row of each nonzero"}
+
+
+# %% csr_answer
+def csr_encode(matrix):
+    rows, columns = np.nonzero(matrix)
+    return matrix[rows, columns].tolist(), columns.tolist(), rows.tolist()
+
+
+def csr_decode(values, columns, row_ptr, width):
+    matrix = np.zeros((len(row_ptr) - 1, width), int)
+    for row in range(len(row_ptr) - 1):
+        for at in range(row_ptr[row], row_ptr[row + 1]):
+            matrix[row, columns[at]] = values[at]
+    return matrix
+
+
+def csr(matrix, values, columns, row_ptr, width):  # leave as it is
+    return csr_encode(matrix), csr_decode(values, columns, row_ptr, width)
