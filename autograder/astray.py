@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
@@ -13,14 +14,23 @@ MOST_LISTED = 10
 
 
 def astray(submitted: Path, lab: str, labs: Collection[str]) -> list[Path]:
-    """The notebooks and archives of a lab that lie elsewhere than in `submitted/<student>/<one of labs>/`."""
-    return [path for path in _elsewhere(submitted, labs) if _plain(lab) in _plain(str(path.relative_to(submitted)))]
+    """The notebooks and archives of a lab that lie elsewhere than in `submitted/<student>/<one of labs>/`.
+
+    Folders of students that cannot be opened are among them: nobody knows what is there.
+    """
+    found = _elsewhere(submitted, labs)
+    return [path for path in found if closed(path) or _plain(lab) in _plain(str(path.relative_to(submitted)))]
+
+
+def closed(path: Path) -> bool:
+    """Whether this is a folder that cannot be opened."""
+    return path.is_dir() and not os.access(path, os.R_OK | os.X_OK)
 
 
 def _elsewhere(submitted: Path, labs: Collection[str]) -> Iterator[Path]:
     for path in _visible(submitted):
-        if not path.is_dir():
-            yield from [path] if is_work(path.name) else []
+        if not path.is_dir() or closed(path):
+            yield from [path] if closed(path) or is_work(path.name) else []
             continue
         for inner in _visible(path):
             if not inner.is_dir():

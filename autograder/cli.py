@@ -47,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
         return ATTENTION
     except OSError as error:
-        print(f"autograder {options.command}: {error.strerror}: {error.filename}", file=sys.stderr)
+        do = "; see that you may read and write there" if isinstance(error, PermissionError) else ""
+        print(f"autograder {options.command}: {error.strerror}: {error.filename}{do}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
         print("\nautograder: interrupted; what was finished is kept, run the same command again", file=sys.stderr)

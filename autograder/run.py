@@ -21,7 +21,7 @@ from typing import Any
 
 from accelsim.errors import suggest
 from autograder import audit, cache, pool
-from autograder.astray import astray, newcomers_line
+from autograder.astray import astray, closed, newcomers_line
 from autograder.course import Course, config, gradebook, write
 from autograder.errors import AutograderError, printable
 from autograder.grade import ATTENTION, RESULT, Marks, show_points
@@ -256,7 +256,12 @@ class _Todo:
         self.lost = len(paths)
         where = f"submitted/<student>/{self.lab.name}/"
         for path in paths[:MOST_LISTED]:
-            say([f"{path.relative_to(self.course.root)} NOT LOOKED AT", f"    it belongs in {where}; move it there"])
+            why = (
+                "it cannot be opened: see that you may read it"
+                if closed(path)
+                else f"it belongs in {where}; move it there"
+            )
+            say([f"{path.relative_to(self.course.root)} NOT LOOKED AT", f"    {why}"])
         if len(paths) > MOST_LISTED:
             say([f"and {len(paths) - MOST_LISTED} more that belong in {where}"])
 

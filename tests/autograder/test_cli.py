@@ -69,6 +69,15 @@ def test_a_release_waits_for_who_works_on_the_course(course, monkeypatch):
     assert "autograder release tiny" in seen[0]
 
 
+def test_what_may_not_be_written_is_named_with_what_to_do(capsys, course, monkeypatch):
+    def refuse(*args):
+        raise PermissionError(13, "Permission denied", "course/exports/csv.csv")
+
+    monkeypatch.setattr("autograder.export.export", refuse)
+    said = refused(capsys, "export", "--course", course.root)
+    assert "Permission denied: course/exports/csv.csv; see that you may read and write there" in said
+
+
 @pytest.mark.parametrize("command", ["grade", "feedback", "report", "export", "formgrader"])
 def test_a_folder_that_is_no_course_is_named_and_left_alone(capsys, tmp_path, command):
     folder = tmp_path / "not a course"

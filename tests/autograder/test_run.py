@@ -78,6 +78,15 @@ def test_work_that_lies_elsewhere_is_named_and_left_where_it_is(handed, capsys):
     assert 0 == run(handed, "--student", "ada")
 
 
+def test_a_students_folder_that_cannot_be_opened_is_named(handed, capsys, monkeypatch):
+    shut = handed.root / "submitted" / "dee"
+    shut.mkdir()
+    really = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: path != shut and really(path, mode))
+    assert 1 == run(handed)
+    assert "submitted/dee NOT LOOKED AT\n    it cannot be opened: see that you may read it" in capsys.readouterr().out
+
+
 def test_where_all_work_lies_elsewhere_it_is_named(course, capsys):
     path = course.root / "submitted" / "tiny" / "ada" / "tiny.ipynb"
     path.parent.mkdir(parents=True)
