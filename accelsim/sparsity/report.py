@@ -199,8 +199,9 @@ def sparsify(
     the energy and delay of (de)compressors, capacity gained, and conflicts of banks. With a density of 1, no format
     and no walk the numbers are those of the dense report.
 
-    Expected values: a read shared by g MACs survives with 1-(1-p)**g; the makespan is the mean of the most of so
-    many independent PEs; lists of coordinates are taken to be walked to their ends.
+    Expected values: a word that g MACs share in a step is read with d (1-(1-p)**g), d being its own density if the
+    saving looks at it and p the share of the words it meets that are not zero; the makespan is the mean of the most of
+    so many independent PEs; lists of coordinates are taken to be walked to their ends.
 
     Raises `WorkloadError` with every fault at once.
 
@@ -231,8 +232,7 @@ def sparsify(
         counts, work = surviving(flow, dense, saving, grid), walked(flow, saving, grid, at)
     else:
         share = {name: float(np.asarray(zeros.get(name, 1.0))) for name in names}
-        alive = math.prod(share.values())
-        counts, work = surviving(flow, dense, saving, alive), expected(flow, saving, share, at)
+        counts, work = surviving(flow, dense, saving, share), expected(flow, saving, share, at)
     counts = replace(counts, macs=work.macs, steps=work.steps)
     bits, metadata = _stored_bits(report, zeros, stored)
     counts = _compressed(report, counts, bits)

@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.counts import Counts
-from accelsim.dataflow import Flow, Levels
+from accelsim.dataflow import NONE, Flow, Levels
 from accelsim.sparsity.saving import Saving
 from accelsim.workload import Tensor
 
 Bools = NDArray[np.bool_]
 Values = NDArray[Any]
+Shares = Table[str, float]  # of nonzero words, by operand looked at
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def axes_last(values: Bools, *groups: list[int]) -> Bools:
     return values.transpose([axis for group in groups for axis in group]).reshape(sizes)
 
 
-def surviving(flow: Flow, dense: Counts, saving: Saving, alive: Grid | float) -> Counts:
+def surviving(flow: Flow, dense: Counts, saving: Saving, alive: Grid | Shares) -> Counts:
     """The dense counts with the words that the MACs ask for, and the sums they update, cut to surviving MACs."""
     counts = replace(dense, reads=dict(dense.reads), writes=dict(dense.writes), carried=dict(dense.carried))
     for tensor in flow.layer.tensors:
@@ -96,11 +97,12 @@ def surviving(flow: Flow, dense: Counts, saving: Saving, alive: Grid | float) ->
     return counts
 
 
-def _requested(flow: Flow, tensor: Tensor, last: int, shared: Levels, alive: Grid | float) -> int:
+def _requested(flow: Flow, tensor: Tensor, last: int, shared: Levels, alive: Grid | Shares) -> int:
     """Words asked of a tensor's innermost level by surviving MACs: one for all MACs that share it in a step."""
-    if isinstance(alive, float):
-        dense = flow.requested(tensor, last, shared)
-        return round(dense * _any(alive, flow.layer.macs / dense)) if dense else 0
+    if not isinstance(alive, Grid):
+        dense, met = flow.requested(tensor, last, shared), [d for name, d in alive.items() if name != tensor.name]
+        some = _any(math.prod(met), flow.layer.macs / dense) if dense else 0.0
+        return round(dense * alive.get(tensor.name, 1.0) * some)
     joint = [a for a, p in enumerate(flow.loops) if p.spatial and p.level >= last and p.level in shared]
     rest = [axis for axis in range(len(flow.loops)) if axis not in joint]
     moved = axes_last(alive.alive, rest, joint)
@@ -121,12 +123,13 @@ def _any(alive: float, of: float) -> float:
 # Sums that start at zero: when a tile comes back, and whether anyone has added to it before
 
 
-def _fresh(flow: Flow, tensor: Tensor, alive: Grid | float) -> int:
+def _fresh(flow: Flow, tensor: Tensor, alive: Grid | Shares) -> int:
     """Sums that start at zero at their innermost level and see a surviving MAC before they leave it."""
-    if isinstance(alive, float):
-        dense = flow.fresh(tensor, live=True)[-1]
-        return round(dense * _any(alive, flow.layer.macs / dense)) if dense else 0
-    last = flow.chain(tensor)[-1]
+    *_, parent, last = (0, *flow.chain(tensor))
+    if not isinstance(alive, Grid):
+        visits = flow.moved(tensor, parent, last, NONE) if last else flow.layer.words(tensor.name)
+        share = _any(math.prod(alive.values()), flow.layer.macs / visits)
+        return round(flow.fresh(tensor, live=True)[-1] * share)
     above = [axis for axis, p in enumerate(flow.loops) if not p.spatial and p.level < last]
     copies = [axis for axis, p in enumerate(flow.loops) if p.spatial and p.level < last]
     below = [axis for axis, p in enumerate(flow.loops) if p.level >= last]

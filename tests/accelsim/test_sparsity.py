@@ -278,6 +278,29 @@ def test_expected_counts_are_the_mean_over_random_tensors():
         assert abs(measured.mean() - expected.counts.reads[key]) <= 1 + 4 * measured.std() / math.sqrt(len(runs))
 
 
+@pytest.mark.parametrize("saving", [skip("ifmap"), skip("ifmap", "filter"), gate("filter", find="flags")], ids=str)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "DRAM: | GLB[ifmap ofmap]: C4 P6 R3 M4@x | PE[ofmap filter]:",  # a word of the ifmap for four MACs a step
+        "DRAM: | GLB[filter]: C4 P6@x | PE[filter ofmap]: M4 R3",  # windows that overlap side by side
+        "DRAM: | GLB: C4 M4 P6 | PE[ofmap]: R3",  # sums that leave after three MACs and come back
+    ],
+)
+def test_words_that_several_macs_share_are_read_as_often_as_random_tensors_ask(text, saving):
+    layer = conv("c", M=4, C=4, P=6, R=3)
+    dense = evaluate(layer, Arch("toy", (Level("DRAM"), Level("GLB", fanout=6), Level("PE"))), nest(text))
+    runs = [
+        sparsify(dense, {n: v for n, v in random_arrays(layer, 0.4, seed).items() if n in saving.on}, saving)
+        for seed in range(150)
+    ]
+    expected = sparsify(dense, dict.fromkeys(saving.on, 0.4), saving)
+    for what in ("reads", "writes"):
+        for key, words in getattr(expected.counts, what).items():
+            measured = np.array([getattr(run.counts, what)[key] for run in runs])
+            assert abs(measured.mean() - words) <= 1 + 5 * measured.std() / math.sqrt(len(runs)), (what, key)
+
+
 @pytest.mark.parametrize(("structure", "effectual"), [("identity", 8), ("column by row", 64), ("shifted", 0)])
 def test_products_of_one_density_can_have_any_number_of_effectual_macs(structure, effectual):
     """8 x 8 matrices with 8 nonzeros each: independence predicts 512 / 64 = 8 effectual MACs for all of them."""
