@@ -26,10 +26,13 @@ def test_the_readme_names_verbs_that_exist():
     assert {"start", "test", "build"} <= named
 
 
-def test_the_readme_names_folders_that_exist():
+def test_the_readme_names_folders_and_modules_that_exist():
     named = re.findall(r"^\| `([^`]+)`", README, flags=re.MULTILINE)
-    assert [] == [name for name in named if not (ROOT / name).exists()]
-    assert len(named) > 4
+    folders, modules = ([n for n in named if n.startswith("tests.") == is_module] for is_module in (False, True))
+    paths = [ROOT / n for n in folders] + [ROOT / (n.split()[0].replace(".", "/") + ".py") for n in modules]
+    assert [] == [path for path in paths if not path.exists()]
+    assert len(folders) > 4
+    assert len(modules) > 4
 
 
 def test_makefile_and_make_py_have_the_same_verbs():
