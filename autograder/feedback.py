@@ -18,10 +18,10 @@ from autograder.page import Markup, document, table
 from autograder.page import text as _e
 from autograder.public import read_public
 from autograder.student import PUBLIC, SECTION, answer_to, in_words, try_next
-from autograder.submission import handed_in_at, notebooks_in
+from autograder.submission import TIME, handed_in_at, notebooks_in
 
 MOST_LISTED, MOST_SECRET, MOST_NAMES = 10, 1000, 5
-TIME, SUBMISSION_SECRET = "timestamp.txt", "submission_secret.txt"
+SUBMISSION_SECRET = "submission_secret.txt"
 
 
 def feedback(

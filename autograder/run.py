@@ -30,7 +30,7 @@ from autograder.lock import FOREVER, locked
 from autograder.pool import Job, Task
 from autograder.record import Ledger, Mark, ledger
 from autograder.sandbox import Limits
-from autograder.submission import handed_in_at
+from autograder.submission import TIME, handed_in_at
 
 MOST_LISTED, MOST_FAILURES = 10, 5
 
@@ -277,12 +277,24 @@ class _Todo:
         said = [f"handed in late: points taken off in the gradebook: {late:g}"] if late else []
         self._tell(task.student, result, said)
 
+    def _no_time(self, student: str) -> str:
+        """What to say of a note of the time that notes none; nothing where there is a time, or no note."""
+        folder = self.course.at("submitted", student, self.lab.name)
+        if not (folder / TIME).exists() or handed_in_at(folder):
+            return ""
+        return f"{folder / TIME} says no time that can be read, as 2026-03-01 10:00:00 UTC: it counts as on time"
+
     def _tell(self, student: str, result: dict[str, Any], more: Sequence[str] = ()) -> None:
-        repairs = result.get("repairs", [])
-        lines = [*filter(None, [result["fault"]]), *result["notes"], *(repair["says"] for repair in repairs), *more]
-        look = bool(result["fault"] or result["notes"] or any(repair["look"] for repair in repairs))
-        self.attention += look
-        needs = "  NEEDS ATTENTION" if look else ""
+        repairs, look = result.get("repairs", []), self._no_time(student)
+        lines = [
+            *filter(None, [result["fault"], look]),
+            *result["notes"],
+            *(repair["says"] for repair in repairs),
+            *more,
+        ]
+        needed = bool(look or result["fault"] or result["notes"] or any(repair["look"] for repair in repairs))
+        self.attention += needed
+        needs = "  NEEDS ATTENTION" if needed else ""
         say([f"{student:24} {result['points']:g} of {result['of']:g}{needs}", *(f"    {line}" for line in lines)])
 
     def finish(self, total: int) -> int:
@@ -343,7 +355,7 @@ def keep(rows: Ledger, course: Course, marks: Marks, only: Sequence[str] = ()) -
         write(folder / f"{rows.lab}.ipynb", notebook)
     write(folder / RESULT, json.dumps(result, indent=1) + "\n")
     if when and not only:
-        write(folder / "timestamp.txt", f"{when.isoformat()} UTC\n")
+        write(folder / TIME, f"{when.isoformat()} UTC\n")
     rows.record(marks.student, _points(rows, marks, only), when, keep_time=bool(only))
     return result
 

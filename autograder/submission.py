@@ -11,11 +11,13 @@ import re
 import shutil
 import zipfile
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from autograder.course import ready_nbgrader
 from autograder.errors import AutograderError
 from autograder.jsontext import lean
 from autograder.judge import show
@@ -26,7 +28,7 @@ from autograder.variants import STUDENT
 MOST_BYTES, MOST_TEXT, MOST_CELLS = 2 << 30, 32 << 20, 2000
 MUCH_OUTPUT = 25 << 20
 MOST_FILES, DEEPEST = 2000, 3
-PUBLIC = "public_checks.json"
+PUBLIC, TIME = "public_checks.json", "timestamp.txt"
 
 
 @dataclass(frozen=True)
@@ -323,13 +325,31 @@ def _seconds(stamp: Any, milliseconds: Any) -> float:
 
 
 def handed_in_at(folder: Path) -> datetime | None:
-    """The time nbgrader's collection noted in timestamp.txt, in UTC without zone as nbgrader keeps it."""
+    """The time that timestamp.txt notes, in UTC without zone as nbgrader keeps it; None where it notes none.
+
+    nbgrader writes it in the zone that `c.Exchange.timezone` names, "CET" say, and its own reader knows those names.
+    """
     try:
-        text = (folder / "timestamp.txt").read_text("utf-8").strip().removesuffix(" UTC")
-        when = datetime.fromisoformat(text)
+        text = (folder / TIME).read_text("utf-8").strip()
     except (OSError, ValueError):
         return None
+    for read in (_iso_time, _zoned_time):
+        with suppress(ValueError, OverflowError):
+            return read(text)
+    return None
+
+
+def _iso_time(text: str) -> datetime:
+    when = datetime.fromisoformat(text.removesuffix(" UTC"))
     return when.astimezone(UTC).replace(tzinfo=None) if when.tzinfo else when
+
+
+def _zoned_time(text: str) -> datetime:
+    ready_nbgrader()
+    from nbgrader.utils import parse_utc
+
+    when: datetime = parse_utc(text)
+    return when
 
 
 def copy_files(folder: Path, given: Path, target: Path, limits: Limits) -> list[str]:

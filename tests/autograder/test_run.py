@@ -108,6 +108,34 @@ def test_a_student_whom_the_gradebook_did_not_know_is_named_once(course, hand_in
     assert "new to the gradebook" not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("text", "late", "says"),
+    [
+        ("2026-03-02 10:00:01.000000 UTC", True, ""),
+        ("2026-03-02 11:00:01.000000 CET", True, ""),  # as c.Exchange.timezone = "Europe/Berlin" makes nbgrader note it
+        ("2026-03-02 10:59:59.000000 CET", False, ""),
+        ("2026-03-02T11:00:01+01:00", True, ""),
+        (
+            "Monday, before ten",
+            False,
+            "says no time that can be read, as 2026-03-01 10:00:00 UTC: it counts as on time",
+        ),
+        ("", False, "says no time that can be read"),
+    ],
+)
+def test_the_time_is_read_in_any_zone_and_what_is_none_is_said(course, hand_in, capsys, text, late, says):
+    with gradebook(course) as book:
+        book.update_or_create_assignment("tiny", duedate="2026-03-02 10:00:00 UTC")
+    (hand_in("ada").parent / "timestamp.txt").write_text(text)
+    for _ in range(2):
+        assert bool(says) == run(course)
+        said = capsys.readouterr().out
+        assert says in said
+        assert bool(says) == ("NEEDS ATTENTION" in said)
+    with gradebook(course) as book:
+        assert late == (book.find_submission("tiny", "ada").total_seconds_late > 0)
+
+
 def test_points_taken_off_for_lateness_are_said(course, hand_in, capsys):
     with (course.root / "nbgrader_config.py").open("a") as file:
         file.write('c.LateSubmissionPlugin.penalty_method = "zero"\n')
