@@ -38,7 +38,9 @@ def release(lab: Lab, course: Course) -> Path:
 def _kept(folder: Path) -> Iterator[None]:
     """Start without the folder; put it back as it was if what follows fails."""
     before = folder.with_name(f".{folder.name}.before")
-    shutil.rmtree(before, ignore_errors=True)
+    if before.exists():  # a run was cut off: what it had not finished gives way to what was whole
+        shutil.rmtree(folder, ignore_errors=True)
+        before.rename(folder)
     if folder.exists():
         folder.rename(before)
     try:

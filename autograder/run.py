@@ -30,7 +30,8 @@ from autograder.lock import FOREVER, locked
 from autograder.pool import Job, Task
 from autograder.record import Ledger, Mark, ledger
 from autograder.sandbox import Limits
-from autograder.submission import TIME, handed_in_at
+from autograder.submission import PUBLIC, TIME, handed_in_at
+from autograder.variants import SECRET, lab_key, read_secret
 
 MOST_LISTED, MOST_FAILURES = 10, 5
 
@@ -171,19 +172,33 @@ def _who(names: Iterable[str]) -> str:
 def open_ledger(lab: Lab, course: Course, book: Any) -> Ledger:
     """The gradebook's rows of a lab that is released as it stands.
 
-    Raises AutograderError when it is not released, or has other points since.
+    Raises AutograderError when it is not released, has other points since, or was released with another secret.
     """
     from nbgrader.api import MissingEntry
 
     try:
         pool.released_cells(course, lab.name)
+        _check_secret(lab, course)
         rows = ledger(book, lab.name, config(course))
+    except AutograderError:
+        raise
     except (OSError, ValueError, KeyError, MissingEntry) as error:
         raise not_released(lab, course) from error
     if changed := [item.name for item in lab.items if rows.most.get(item.name) != item.points]:
         what = f"the gradebook has other points for {', '.join(changed)}, or none"
         raise AutograderError(f"{lab.name} has changed since its release: {what}; release it again")
     return rows
+
+
+def _check_secret(lab: Lab, course: Course) -> None:
+    """Students were shown cases that follow from a secret: graded with another, they would be asked others."""
+    shown = json.loads((course.at("release", ".", lab.name) / PUBLIC).read_text("utf-8")).get("key", "")
+    if shown and shown != lab_key(read_secret(course.root), lab.name):
+        raise AutograderError(
+            f"{course.root / SECRET} is not the secret that {lab.name} was released with; was the course copied without "
+            "its hidden folders? Put your copy back, or release again, which changes students' own sizes and hidden "
+            f"cases: autograder release {lab.name}"
+        )
 
 
 def not_released(lab: Lab, course: Course) -> AutograderError:

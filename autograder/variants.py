@@ -26,28 +26,48 @@ VARIANTS, SECRET, STUDENT = 16, Path(".autograder") / "secret", "student.txt"
 
 
 def make_secret(root: Path) -> str:
-    """The secret of a course, made if it has none.
+    """The secret of a course, made if it has none: whole, or not at all.
 
-    Raises AutograderError when it cannot be written.
+    Raises AutograderError when it cannot be written, or is there and cannot be used.
     """
     path = root / SECRET
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_hex(16) + "\n")
-    except FileExistsError:
-        pass
+        if not path.exists():
+            _write(beside, secrets.token_hex(16) + "\n")
+            beside.replace(path)
     except OSError as error:
         raise AutograderError(f"{path} cannot be written: {error.strerror}") from error
+    finally:
+        beside.unlink(missing_ok=True)
     return read_secret(root)
 
 
+def _write(path: Path, text: str) -> None:
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
 def read_secret(root: Path) -> str:
-    """The secret of a course; nothing where no lab was released since courses have one."""
+    """The secret of a course; nothing where no lab was released since courses have one.
+
+    Raises AutograderError when it is there and cannot be used: all cases would silently be others.
+    """
+    path = root / SECRET
     try:
-        return (root / SECRET).read_text("ascii").strip()
-    except (OSError, ValueError):
+        text = path.read_text("ascii").strip()
+    except FileNotFoundError:
         return ""
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise AutograderError(f"{path}, from which students' cases follow, cannot be read: {why}") from error
+    if not text:
+        raise AutograderError(f"{path} is empty: put your copy of it back, or delete it and release the labs again")
+    return text
 
 
 def lab_key(secret: str, lab: str) -> str:

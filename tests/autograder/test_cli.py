@@ -60,6 +60,35 @@ def test_what_no_command_knows_is_named_with_the_command(capsys, arguments):
     assert f"{arguments[0]}: unrecognized arguments: " in capsys.readouterr().err
 
 
+def test_a_course_copied_without_its_secret_is_not_graded_with_other_cases(capsys, course, hand_in):
+    hand_in("ada")
+    secret = course.root / ".autograder" / "secret"
+    kept = secret.read_text()
+    for change in (secret.unlink, lambda: secret.write_text("0" * 32)):
+        change()
+        said = refused(capsys, "grade", "tests/autograder/tiny", "--course", course.root)
+        assert "is not the secret that tiny was released with" in said
+        assert "autograder release tiny" in said
+    secret.write_text(kept)
+    assert 0 == cli.main(["grade", "tests/autograder/tiny", "--course", str(course.root)])
+
+
+def test_what_a_release_that_was_cut_off_had_set_aside_is_not_lost(capsys, course, own_lab, monkeypatch):
+    released = course.at("release", ".", "tiny")
+    whole = (released / "tiny.ipynb").read_bytes()
+    released.rename(released.with_name(".tiny.before"))
+    released.mkdir()
+    (released / "tiny.ipynb").write_text("half")
+
+    def fails(*args):
+        raise OSError(28, "No space left on device", "disk")
+
+    monkeypatch.setattr("autograder.release._generate", fails)
+    assert "No space left" in refused(capsys, "release", own_lab, "--course", course.root)
+    assert whole == (released / "tiny.ipynb").read_bytes()
+    assert not released.with_name(".tiny.before").exists()
+
+
 def test_a_release_waits_for_who_works_on_the_course(course, monkeypatch):
     seen = []
     monkeypatch.setattr(

@@ -51,6 +51,27 @@ def test_a_secret_is_made_once_and_kept_from_others(tmp_path):
     assert 0o600 == (tmp_path / ".autograder" / "secret").stat().st_mode & 0o777
 
 
+@pytest.mark.parametrize("body", [b"", b"\n", b"\xff"])
+def test_a_secret_that_was_cut_short_is_never_taken_for_none(tmp_path, body):
+    (tmp_path / ".autograder").mkdir()
+    (tmp_path / ".autograder" / "secret").write_bytes(body)
+    for read in (read_secret, make_secret):
+        with pytest.raises(AutograderError, match=r"secret.*(is empty: put your copy|cannot be read: it is not text)"):
+            read(tmp_path)
+
+
+def test_a_cut_while_the_secret_is_made_leaves_none_or_all_of_it(tmp_path, monkeypatch):
+    def cut(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", cut)
+    with pytest.raises(AutograderError, match="cannot be written: No space left"):
+        make_secret(tmp_path)
+    assert [] == list((tmp_path / ".autograder").iterdir())
+    monkeypatch.undo()
+    assert 32 == len(make_secret(tmp_path))
+
+
 def test_the_key_that_ships_is_not_the_secret():
     assert lab_key("s", "lab1") not in ("s", lab_key("s", "lab2"), lab_key("t", "lab1"))
     assert "" == lab_key("", "lab1")
