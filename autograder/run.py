@@ -196,8 +196,8 @@ def _check_secret(lab: Lab, course: Course) -> None:
     if shown and shown != lab_key(read_secret(course.root), lab.name):
         raise AutograderError(
             f"{course.root / SECRET} is not the secret that {lab.name} was released with; was the course copied "
-            "without its hidden folders? Put your copy back, or release again, which changes students' own sizes and hidden "
-            f"cases: autograder release {lab.name}"
+            "without its hidden folders? Put your copy back, or release again, which changes students' own sizes "
+            f"and hidden cases: autograder release {lab.name}"
         )
 
 
