@@ -76,6 +76,24 @@ def test_an_unwritten_and_a_crashing_function_are_told():
     assert "Not written yet." == repr(show.curve(unwritten, M=1, C=1, rows=1, columns=1))
 
 
+@pytest.mark.parametrize(
+    ("odd", "told"),
+    [
+        (None, "Your function answers None. Does it end with return?"),
+        ((1, 2), "Your function answers (1, 2); the task asks for a dictionary."),
+        (3, "Your function answers 3; the task asks for a dictionary."),
+    ],
+)
+def test_an_answer_that_is_no_dictionary_is_told_and_not_raised(odd, told):
+    assert told == repr(show.counts(lambda schedule: odd, examples.shared))
+    assert told == repr(show.curve(lambda *args: odd, M=1, C=1, rows=1, columns=1))
+
+
+def test_a_dictionary_without_a_number_is_told_which():
+    drawn = show.curve(lambda *args: {"cycles": 3, "utilization": None}, M=1, C=1, rows=1, columns=1)
+    assert "Your dictionary has no number under 'utilization'." == repr(drawn)
+
+
 def test_the_examples_are_schedules_without_fault():
     for schedule in (examples.separate, examples.shared):
         sizes, rows, columns = judging._sizes(schedule)

@@ -1,5 +1,7 @@
 """Draws your own schedules, before anyone judges them."""
 
+import numbers
+
 import judging
 
 from accelsim import widgets
@@ -51,8 +53,20 @@ def counts(function, schedule):
         return Said("Not written yet.")
     except Exception as error:
         return Said(explain(error))
+    if odd := _no_numbers(told):
+        return Said(odd)
     lines = [f"cycle {cycle}: {op} {_word(word)}  {pe}" for cycle, pe, op, word in schedule if op in ("load", "store")]
-    return Said(*lines, "You count:", *(f"  {name}: {words}" for name, words in dict(told).items()))
+    return Said(*lines, "You count:", *(f"  {name}: {words}" for name, words in told.items()))
+
+
+def _no_numbers(told, *needed):
+    """What keeps an answer from being a dictionary of numbers, in words; nothing if nothing does."""
+    if told is None:
+        return "Your function answers None. Does it end with return?"
+    if not isinstance(told, dict):
+        return f"Your function answers {told!r:.60}; the task asks for a dictionary."
+    lacking = [name for name in needed if not isinstance(told.get(name), numbers.Real)]
+    return f"Your dictionary has no number under {', '.join(map(repr, lacking))}." if lacking else ""
 
 
 def _word(word):
@@ -86,6 +100,8 @@ def curve(function, *, M, C, rows, columns, pixels=(1, 4, 16, 64, 256, 1024)):
     for P in pixels:
         try:
             told = function(M, C, P, rows, columns)
+            if odd := _no_numbers(told, "cycles", "utilization"):
+                return Said(odd)
             share = float(told["utilization"])
             bar = "#" * max(0, min(60, round(40 * share)))
             lines.append(f"{P:8,}  {told['cycles']:8,}  {100 * share:5.1f} % {bar}")
