@@ -1024,9 +1024,10 @@ BEST_TILE = Question(
     name="best_tile",
     function="best_tile",
     prediction="AlexNet's conv3 must move at least 1,007,232 words between DRAM and any buffer. How many times as many "
-    "does the best tile move in a double-buffered buffer of 51,200 words?",
+    "does the best tile move in a double-buffered buffer of 51,200 words of 16 bits, with sums of 32 bits?",
     answer=1.26,
-    because="the best tile known moves 1,266,816 words: the room goes to the inputs, and the sums come back twice.",
+    because="the best tile known moves 1,266,816 words: the room goes to the inputs, and the sums come back twice. "
+    "(Chapter 8 has sums of 16 bits, and a lower number.)",
     reference=best_tile,
     public=(
         posed(dict(layers.small), dict(layers.scant), "a small layer"),

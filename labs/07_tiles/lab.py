@@ -337,7 +337,7 @@ check("fuse")
 # In chapter 8: *The biggest tile is not the best*.
 #
 # **Predict.** AlexNet's conv3 must move at least 1,007,232 words between DRAM and any buffer. How many times as many does the best tile move in a
-# double-buffered buffer of 51,200 words?
+# double-buffered buffer of 51,200 words of 16 bits, with sums of 32 bits?
 
 # %%
 predict("best_tile", None)  # replace None by your number, then run

@@ -229,9 +229,8 @@ def _stays(ran, schedule, name, words):
             if op == "load" and word[0] == name and tuple(word) in seen:
                 where = (("cycle", cycle), ("PE", pe), ("operand", text(tuple(word))))
                 told = (("first read in cycle", seen[tuple(word)]),)
-                says = (
-                    f"the GLB reads {reads} words of {name}, and it has {words}: some do not stay until they are done"
-                )
+                much = f"the GLB reads {name} {reads} times, and has {words} words of it"
+                says = f"{much}: some do not stay until they are done"
                 yield Finding(says, where + told, AGAIN)
                 return
             if op == "load":
