@@ -9,6 +9,7 @@ import csv
 import os
 import re
 import shlex
+import socket
 import subprocess
 import sys
 import sysconfig
@@ -253,10 +254,15 @@ def _enrol(book: Any, name: str, named: dict[str, str]) -> None:
 
 
 def formgrader(course: Course, port: int, browser: bool) -> int:
-    """JupyterLab on this machine with formgrader open on the course; returns when it is stopped."""
+    """JupyterLab on this machine with formgrader open on the course; returns when it is stopped.
+
+    Raises AutograderError when another program has the port: at the printed address that one would answer.
+    """
+    _check_port(port)
     options = [
         f"--ServerApp.root_dir={course.root}",
         f"--ServerApp.port={port}",
+        "--ServerApp.port_retries=0",
         "--LabApp.default_url=/lab?formgrader=true",
         "--ServerApp.jpserver_extensions=nbgrader.server_extensions.formgrader=True",
         f"--ServerApp.tornado_settings={{'headers': {{'Content-Security-Policy': {CLOSED!r}}}}}",
@@ -270,3 +276,15 @@ def formgrader(course: Course, port: int, browser: bool) -> int:
         [sys.executable, "-m", "jupyterlab", *options], cwd=course.root, env=os.environ | {"PATH": path}, check=False
     )
     return 1 if done.returncode else 0
+
+
+def _check_port(port: int) -> None:
+    if not 0 < port < 65536:
+        raise AutograderError(f"there is no port {port}; --port takes a number from 1 to 65535")
+    try:
+        with socket.socket() as probe:
+            if os.name != "nt":
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+    except OSError as error:
+        raise AutograderError(f"port {port} cannot be had ({error.strerror}); --port N takes another") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import zipfile
 from pathlib import Path
 
@@ -326,3 +327,16 @@ def test_nbgrader_collects_what_platforms_give_for_download(tmp_path):
 def test_formgrader_needs_a_course(capsys, tmp_path):
     assert 2 == cli.main(["formgrader", str(tmp_path / "none")])
     assert "no course folder" in capsys.readouterr().err
+
+
+def test_formgrader_names_a_port_that_it_cannot_have(course, capsys):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken = other.getsockname()[1]
+        for port, says in (
+            (taken, f"port {taken} cannot be had (Address already in use); --port N"),
+            (99999, "no port 99999"),
+        ):
+            assert 2 == cli.main(["formgrader", str(course.root), "--port", str(port), "--no-browser"])
+            assert says in capsys.readouterr().err
