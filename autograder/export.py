@@ -24,7 +24,7 @@ from autograder.course import Course, gradebook, write
 from autograder.errors import AutograderError
 
 CANVAS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
-MAXIMA = "Points Possible"
+MAXIMA, MOST_FIELD = "Points Possible", 1 << 27
 MOODLE_IDS = ("idnumber", "email", "username")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 Rows = list[list[str]]
@@ -87,6 +87,8 @@ def export(
     theirs = read_csv(template) if template else []
     made = filled(theirs, grades, form) if template else FORMS[form](grades, by)
     path = to or course.root / "exports" / f"{form}.csv"
+    if path.is_dir():
+        raise AutograderError(f"{path.resolve()} is a folder; --to names the file to write")
     write(path, to_text(made))
     print(path)
     there = _in_template(theirs, grades, form) if template else _in_table(grades, form, by)
@@ -179,7 +181,7 @@ def with_ids(grades: Grades, ids: Path | None) -> Grades:
 def read_csv(path: Path) -> Rows:
     """The rows of a CSV file as any platform writes it: with or without a mark of its encoding, comma or semicolon.
 
-    Raises AutograderError when it is not there or no text.
+    Raises AutograderError when it is not there, no text or no CSV.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -189,7 +191,11 @@ def read_csv(path: Path) -> Rows:
         raise AutograderError(f"{path} is not UTF-8 text; export it again as CSV (UTF-8)") from error
     first = text.splitlines()[0] if text else ""
     separator = max(",;\t", key=first.count)
-    return list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
+    csv.field_size_limit(MOST_FIELD)  # a worksheet of Moodle may hold what students wrote
+    try:
+        return list(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
+    except csv.Error as error:
+        raise AutograderError(f"{path} is no CSV file that can be read: {error}; export it again") from error
 
 
 def to_text(rows: Iterable[Sequence[str]]) -> str:

@@ -234,6 +234,25 @@ def test_what_cannot_be_exported_is_named(graded, capsys, arguments, says):
     assert says in capsys.readouterr().err
 
 
+def test_a_worksheet_may_hold_long_texts(tmp_path):
+    (tmp_path / "w.csv").write_text('Identifier,Grade,Online text\n1,,"' + 200_000 * "a" + '"\n')
+    assert 200_000 == len(read_csv(tmp_path / "w.csv")[1][2])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--format", "moodle", "--template", "torn.csv"), "torn.csv is no CSV file that can be read: unexpected end"),
+        (("--to", "."), "is a folder; --to names the file to write"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_named(graded, tmp_path, monkeypatch, capsys, arguments, says):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "torn.csv").write_text('Identifier,Grade\n1,"2\n')
+    assert 2 == run(graded, "tiny", *arguments)
+    assert says in capsys.readouterr().err
+
+
 def test_a_course_without_points_has_nothing_to_export(course, capsys):
     assert 2 == run(course)
     assert "nobody has points yet" in capsys.readouterr().err
