@@ -167,7 +167,8 @@ def search(
 ) -> Found:
     """The best mapping of a space, the best bound on all of them, and how far they are apart.
 
-    objective: "energy", "cycles", "edp" (their product) or "pareto". seconds: stop then, with the best so far.
+    objective: "energy", "cycles", "edp" (their product) or "pareto". seconds: stop then, with the best so far; the
+    bounds of a large space are worked out first, which takes some seconds.
     seed: of the random mappings, if any are drawn. resume: `Found.progress` of a search of the same space that was
     stopped, by time or by KeyboardInterrupt. show: a progress bar. method: "exhaustive", "pruned" or "random".
     within: look no further once the gap is at most this share, 0.01 for one percent; sooner done.
@@ -736,8 +737,10 @@ def _start(hunt: _Hunt) -> list[Mapping]:
     spaces = [replace(hunt.space, layer=layer, imperfect=False) for layer in layers]
     spaces = [where for where in spaces if where.size and way(where) != "random"]
     share = (30.0 if hunt.seconds is None else hunt.seconds / 3) / max(1, len(spaces))
-    found = []
+    found: list[Mapping] = []
     for where in spaces:
+        if found and hunt.seconds is not None and perf_counter() - hunt.begun > hunt.seconds / 3:
+            break  # each search takes a while, however small its share
         try:
             one = search(where, hunt.objective, seconds=share)
         except MappingError:

@@ -249,6 +249,22 @@ def test_a_search_by_chance_repeats_itself_and_stays_above_its_bound(monkeypatch
     assert [] == problems(where.layer, where.arch, one.mapping)
 
 
+def test_a_search_by_chance_starts_from_no_more_layers_than_it_has_time_for(monkeypatch):
+    where = space(conv("c", M=11, C=11, P=23, R=3), TOY, "DRAM: ? | GLB: ? ?@x ?@y | spad: ?", imperfect=True)
+    clock, asked = itertools.count(), []
+
+    def counted(one, *given, **named):
+        asked.append(one.layer)
+        return search(one, *given, **named)
+
+    monkeypatch.setattr(hunt, "search", counted)
+    monkeypatch.setattr(hunt, "perf_counter", lambda: next(clock))
+    found = search(where, method="random", seconds=1)
+    assert len(hunt._larger(where.layer)) > 2
+    assert 1 == len(asked)
+    assert [] == problems(where.layer, where.arch, found.mapping)
+
+
 @many(CASES // 60)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([0.01, 0.1, 0.5]))
 def test_a_search_that_stops_sooner_keeps_its_word(seed, within):
