@@ -95,11 +95,6 @@ class Held:
         return all(row.holds for row in self.rows)
 
     @property
-    def farthest(self) -> Row:
-        """The row with the largest difference."""
-        return max(self.rows, key=lambda row: abs(row.difference))
-
-    @property
     def table(self) -> Table:
         """The comparison as a table."""
         unit, source = self.rows[0].theirs.unit, self.rows[0].theirs
