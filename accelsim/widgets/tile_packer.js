@@ -154,7 +154,7 @@ function render({ model, el }) {
     });
     const filled = bar([...parts, { fill: 6, value: data.capacity - need, text: "free" }], most);
     const at = 100 * data.capacity / most;
-    const edge = make("div", { class: "edge", style: `width:${at}%`, "aria-hidden": "true" }, make("b", {}, `${whole(data.capacity)} words`));
+    const edge = make("div", { class: at < 30 ? "edge early" : "edge", style: `width:${at}%`, "aria-hidden": "true" }, make("b", {}, `${whole(data.capacity)} words`));
     stack.replaceChildren(edge, filled);
   }
   function loops({ tile, order }) {

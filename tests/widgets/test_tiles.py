@@ -65,3 +65,14 @@ def test_the_sliders_answer_the_keyboard_and_the_overflow_is_said(site, browser)
         slider.press("End")
         assert "It does not fit: " in tab.text_content(".say")
         tab.wait_for_function("document.querySelector('.spoken').textContent.includes('too many')")
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [390, 1000])
+def test_the_capacity_stands_clear_of_its_mark_however_far_a_tile_is_over(site, browser, width):
+    with page(browser=browser, width=width) as tab:
+        tab.goto(site(tile_packer(CONV3, CAPACITY, {"M": 384, "C": 256})))
+        edge, label = (tab.locator(part).bounding_box() for part in (".edge", ".edge b"))
+        mark = edge["x"] + edge["width"] - 3
+        assert label["x"] > mark or label["x"] + label["width"] <= mark
+        assert label["x"] + label["width"] <= width
