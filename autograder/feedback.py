@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import secrets
 import sys
@@ -20,7 +21,7 @@ from autograder.public import read_public
 from autograder.student import PUBLIC, SECTION, answer_to, in_words, try_next
 from autograder.submission import TIME, handed_in_at, notebooks_in
 
-MOST_LISTED, MOST_SECRET, MOST_NAMES = 10, 1000, 5
+MOST_LISTED, MOST_SECRET, MOST_NAMES, LONGEST_NAME = 10, 1000, 5, 200
 SUBMISSION_SECRET = "submission_secret.txt"
 
 
@@ -63,7 +64,7 @@ def feedback(
 def _other_names(handed: Path, lab: str) -> list[str]:
     """What a student calls the notebook who renamed it: nbgrader's `fetch_feedback` asks for the page by that name."""
     names = [path.stem for path in notebooks_in(handed) if path.parent == handed and path.suffix == ".ipynb"]
-    return [] if lab in names else names[:MOST_NAMES]
+    return [] if lab in names else [name for name in names if len(os.fsencode(name)) <= LONGEST_NAME][:MOST_NAMES]
 
 
 def _for_release(handed: Path, folder: Path) -> None:

@@ -117,6 +117,16 @@ def test_manual_grades_survive_grading_again(graded, capsys):
     assert "slide, graded by a person: 2.5 of 3 points" in said
 
 
+def test_no_name_of_a_notebook_stops_the_feedback_of_others(course, hand_in):
+    for student, name in (("ada", "a" * 249), ("bob", "my tiny"), ("cyd", "tiny")):
+        path = hand_in(student)
+        path.rename(path.with_name(f"{name}.ipynb"))
+    assert 0 == run("grade", LAB, "--course", course.root)
+    assert 0 == run("feedback", LAB, "--course", course.root)
+    pages = sorted(path.relative_to(course.root / "feedback") for path in course.root.glob("feedback/*/*/*.html"))
+    assert ["ada/tiny/tiny", "bob/tiny/my tiny", "bob/tiny/tiny", "cyd/tiny/tiny"] == [str(p)[:-5] for p in pages]
+
+
 def test_who_is_out_of_the_gradebook_gets_no_page_and_the_reason_is_said(graded, capsys):
     with gradebook(graded) as book:
         book.remove_student("flipper")
