@@ -738,18 +738,23 @@ def _start(hunt: _Hunt) -> list[Mapping]:
     spaces = [where for where in spaces if where.size and way(where) != "random"]
     share = (30.0 if hunt.seconds is None else hunt.seconds / 3) / max(1, len(spaces))
     found: list[Mapping] = []
+    stopped = False
     for where in spaces:
-        if found and hunt.seconds is not None and perf_counter() - hunt.begun > hunt.seconds / 3:
-            break  # each search takes a while, however small its share
+        late = hunt.seconds is not None and perf_counter() - hunt.begun > hunt.seconds / 3
+        if stopped or (found and late):  # each search takes a while, however small its share
+            break
         try:
             one = search(where, hunt.objective, seconds=share)
         except MappingError:
             continue
         hunt.counts += Counter(one.counts)
         found += [nest(point.mapping) for point in one.front]
+        stopped = one.progress.done < one.progress.total and one.seconds <= share  # neither done nor late: Ctrl-C
     for keeps, rows in _by_keeps([_row(hunt.space, mapping) for mapping in found]).items():
         batch = hunt.space.batch([row[:2] for row in rows], keeps)
         hunt.take(batch, hunt.space.costs(batch))
+    if stopped:
+        raise KeyboardInterrupt
     return found
 
 

@@ -239,6 +239,22 @@ def test_an_interrupted_search_keeps_the_best_so_far(monkeypatch):
     assert [] == problems(where.layer, where.arch, found.mapping)
 
 
+def test_an_interrupt_while_a_search_by_chance_looks_for_its_start_ends_it(monkeypatch):
+    where = space(catalog.alexnet().layer("conv1"), catalog.eyeriss(), ROWS, imperfect=True)
+    calls, cost = itertools.count(), hunt._cost
+
+    def pressed(*given):
+        if next(calls) == 1:
+            raise KeyboardInterrupt
+        cost(*given)
+
+    monkeypatch.setattr(hunt, "_cost", pressed)
+    monkeypatch.setattr(hunt, "ROUNDS", 1)
+    found = search(where)
+    assert (2, 0) == (next(calls), found.progress.done)
+    assert [] == problems(where.layer, where.arch, found.mapping)
+
+
 def test_a_search_by_chance_repeats_itself_and_stays_above_its_bound(monkeypatch):
     monkeypatch.setattr(hunt, "ROUNDS", 3)
     monkeypatch.setattr(hunt, "BROOD", 150)
