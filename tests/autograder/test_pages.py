@@ -79,6 +79,8 @@ def test_a_prediction_that_was_made_is_said_to_be(predicted, points, says):
     [
         ([["asked", "conv(3)"], ["happened", "conv() took longer than 5 s"]], "Does some loop never end?"),
         ([["asked", "conv(3)"], ["got", "None"], ["wanted", "2"]], "end with return?"),
+        ([["asked", "cuts(9)"], ["happened", "a value of type generator cannot be an answer"]], "yield"),
+        ([["asked", "cuts(9)"], ["happened", "a value of type range cannot be an answer"]], "list(...)"),
         ([["asked", "ws(3)"], ["got", "None"], ["happened", "a schedule is a list, got None"]], "end with return?"),
     ],
 )
