@@ -131,10 +131,13 @@ def _exchange(course: Course) -> None:
     _say(existed, str(folder))
     theirs = course.root / "for_students" / CONFIG_FILE
     existed = theirs.exists()
+    course_id = str(settings.CourseDirectory.course_id)
     if not existed:
-        text = FOR_STUDENTS.format(course_id=str(settings.CourseDirectory.course_id), exchange=str(folder))
-        write(theirs, text)
+        write(theirs, FOR_STUDENTS.format(course_id=course_id, exchange=str(folder)))
     _say(existed, str(theirs))
+    said = theirs.read_text("utf-8", "replace")
+    if missing := [repr(value) for value in (course_id, str(folder)) if value not in said]:
+        print(f"        it does not say {' or '.join(missing)}, as {CONFIG_FILE} does: was the course moved? Edit it")
 
 
 def read_roster(path: Path) -> tuple[Student, ...]:

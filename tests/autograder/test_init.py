@@ -139,6 +139,17 @@ def test_who_is_no_longer_in_the_roster_stays_and_is_counted(tmp_path, roster, c
     assert "roster  1 student, 0 of them new; 2 in the gradebook, 1 of them not in this roster: they stay" in said
 
 
+def test_a_course_that_was_moved_is_told_what_its_students_file_still_says(tmp_path, capsys):
+    assert 0 == init(tmp_path / "old")
+    assert "was the course moved" not in capsys.readouterr().out
+    (tmp_path / "old").rename(tmp_path / "new")
+    assert 0 == init(tmp_path / "new")
+    said = capsys.readouterr().out
+    assert (
+        f"it does not say '{tmp_path / 'new' / 'exchange'}', as nbgrader_config.py does: was the course moved?" in said
+    )
+
+
 def test_the_next_command_may_be_pasted(tmp_path, capsys):
     init(tmp_path / "my course")
     said = capsys.readouterr().out
