@@ -20,7 +20,7 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from accelsim.arch import Arch
-from accelsim.errors import AccelsimError, suggest
+from accelsim.errors import AccelsimError, suggest, whole
 from accelsim.mapping import Mapping, check, tile
 from accelsim.platforms import Bound, Platform
 from accelsim.report import Report
@@ -377,6 +377,8 @@ def mapspace(found: Found, samples: int = 3000, seed: int = 0, ax: Axes | None =
     >>> ax.get_xlabel(), ax.get_ylabel()
     ('cycles', 'energy (MAC energies)')
     """
+    if not whole(samples) or samples < 1:
+        raise PlotError(f"mapspace draws a whole number of mappings from 1, got samples={samples!r}")
     ax = _axes(ax)
     batches = found.space.sample(samples, seed)
     why = found.space.invalid(batches)
@@ -420,6 +422,8 @@ def pareto(found: Found, ax: Axes | None = None) -> Axes:
     >>> ax.get_title()
     'c on one_pe: 3 mappings that no other beats'
     """
+    if found.objective != "pareto":
+        raise PlotError(f"a front comes from search(..., 'pareto'), got a search for {found.objective!r}")
     ax = _axes(ax)
     points = sorted(found.front, key=lambda point: point.cycles)
     ax.step([p.cycles for p in points], [p.energy for p in points], "o-", where="post", color=INK)

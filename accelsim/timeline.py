@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from accelsim.errors import AccelsimError
+from accelsim.errors import AccelsimError, whole
 
 STATES = {
     ".": "idle",
@@ -144,7 +144,17 @@ class Timeline:
         return range(self.first + self.origin, self.first + self.origin + self.cycles)
 
     def at(self, cycle: int, row: int, column: int) -> str:
-        """What a PE does in a cycle, in words; `cycle` is counted from the first shown."""
+        """What a PE does in a cycle, in words; `cycle` is counted from the first shown.
+
+        Raises `AccelsimError` for a cycle that is not shown, or a PE that is not there.
+        """
+        if not all(map(whole, (cycle, row, column))) or not (
+            0 <= cycle < self.cycles and 0 <= row < self.rows and 0 <= column < self.columns
+        ):
+            raise AccelsimError(
+                f"{self.name} shows cycles 0 to {self.cycles - 1} of {self.rows} x {self.columns} PEs, both from 0; "
+                f"got cycle {cycle!r}, row {row!r}, column {column!r}"
+            )
         pe = row * self.columns + column
         letter = self.states[cycle][pe]
         word = STATES[letter]

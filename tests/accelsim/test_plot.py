@@ -121,8 +121,10 @@ def test_words_in_several_tiles_are_the_halo() -> None:
             "no level of toy has a capacity",
         ),
         (lambda: plot.tiles(conv("c"), nest("DRAM: | r:"), 1, "weights"), "got 'weights'"),
+        (lambda: plot.pareto(hunted()), "'pareto'.*, got a search for 'edp'"),
+        (lambda: plot.mapspace(hunted(), samples=0), "from 1, got samples=0"),
     ],
-    ids=["by", "names", "none", "cycle", "counter", "capacity", "tensor"],
+    ids=["by", "names", "none", "cycle", "counter", "capacity", "tensor", "front", "samples"],
 )
 def test_what_cannot_be_drawn_says_why(asked: Callable[[], Axes], said: str) -> None:
     with pytest.raises(PlotError, match=said):

@@ -25,6 +25,12 @@ def test_a_pe_says_its_operands_and_an_idle_one_nothing():
     ]
 
 
+@pytest.mark.parametrize("at", [(2, 0, 0), (-1, 0, 0), (0, 1, 0), (0, 0, 2), (0, 0.5, 0)], ids=str)
+def test_a_pe_or_cycle_that_is_not_there_is_refused(at):
+    with pytest.raises(AccelsimError, match="t shows cycles 0 to 1 of 1 x 2 PEs"):
+        Timeline("t", 1, 2, ("m.", "mm"), {}, WORKS).at(*at)
+
+
 def test_a_timeline_is_plain_data():
     line = Timeline("t", 1, 2, ("m.", "mm"), {"GLB reads of a": (1, 2)}, WORKS, first=7, total=20)
     data = json.loads(json.dumps(line.to_dict()))
