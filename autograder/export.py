@@ -293,8 +293,8 @@ def _canvas_column(head: Sequence[str], lab: str) -> int:
         names = [name.rsplit(" (", 1)[0] for name in head[len(CANVAS) :]]
         many = "more than one column" if found else "no column"
         raise AutograderError(
-            f"the file from Canvas has {many} {lab}{suggest(lab, names)}; name the Canvas assignment {lab}, or say which "
-            "labs to export"
+            f"the file from Canvas has {many} {lab}{suggest(lab, names)}; name the Canvas assignment {lab}, or say "
+            "which labs to export"
         )
     return found[0]
 
