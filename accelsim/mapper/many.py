@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -26,13 +27,13 @@ class Design:
 
     @property
     def energy(self) -> float:
-        """Of all layers, in the machine's unit."""
-        return sum(found.report.total for found in self.found)
+        """Of all layers, in the machine's unit; infinite where one does not fit."""
+        return math.inf if self.faults else sum(found.report.total for found in self.found)
 
     @property
-    def cycles(self) -> int:
-        """Of all layers, one after the other."""
-        return sum(found.report.cycles for found in self.found)
+    def cycles(self) -> float:
+        """Of all layers, one after the other; infinite where one does not fit."""
+        return math.inf if self.faults else sum(found.report.cycles for found in self.found)
 
 
 def search_all(

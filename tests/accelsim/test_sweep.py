@@ -1,5 +1,6 @@
 """Many searches over processes and over a Dask cluster give what they give one after the other."""
 
+import math
 import signal
 import threading
 import time
@@ -40,6 +41,14 @@ def test_a_sweep_gives_what_each_search_gives_alone():
     alone = [search(space(layer, DESIGNS[2][0], TEMPLATE)) for layer in LAYERS]
     assert sum(one.report.total for one in alone) == designs[2].energy
     assert sum(one.report.cycles for one in alone) == designs[2].cycles
+
+
+def test_a_design_on_which_a_layer_does_not_fit_is_never_the_cheapest():
+    with ThreadPoolExecutor(2) as pool:
+        small, large = sweep(LAYERS, [DESIGNS[0], DESIGNS[2]], executor=pool)
+    assert small.faults
+    assert (math.inf, math.inf) == (small.energy, small.cycles)
+    assert large is min((small, large), key=lambda design: design.energy)
 
 
 def test_processes_are_the_default_and_equal_spaces_are_searched_once():
