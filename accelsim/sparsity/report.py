@@ -63,12 +63,14 @@ class SparseReport:
 
     @property
     def speedup(self) -> float:
-        """Dense cycles for each sparse one; below 1 where zeros cost time."""
-        return self.dense.cycles / self.cycles
+        """Dense cycles for each sparse one; below 1 where zeros cost time, infinite where nothing is left to do."""
+        return self.dense.cycles / self.cycles if self.cycles else math.inf
 
     @property
     def energy_ratio(self) -> float:
-        """Sparse energy over dense energy; above 1 where zeros cost energy."""
+        """Sparse energy over dense energy; above 1 where zeros cost energy, 1 on a machine without prices."""
+        if not self.dense.total:
+            return math.inf if self.total else 1.0
         return self.total / self.dense.total
 
     @property
@@ -150,7 +152,10 @@ class SparseReport:
         return {level: (self.dense.by_level().get(level, 0.0), spent) for level, spent in sparse.items()}
 
     def to_dict(self) -> dict[str, Any]:
-        """The report as plain data for other programs; keys of two parts are joined by a space."""
+        """The report as plain data for other programs; keys of two parts are joined by a space.
+
+        A ratio that is infinite is None.
+        """
 
         def joined(values: Table[Key, Any]) -> dict[str, Any]:
             return {" ".join(key): value for key, value in values.items()}
@@ -161,9 +166,9 @@ class SparseReport:
             "exact": self.exact,
             "macs": self.macs,
             "cycles": self.cycles,
-            "speedup": self.speedup,
+            "speedup": _finite(self.speedup),
             "energy_total": self.total,
-            "energy_ratio": self.energy_ratio,
+            "energy_ratio": _finite(self.energy_ratio),
             "energy": joined(self.energy),
             "words": joined(self.words()),
             "bits": joined(self.bits()),
@@ -171,6 +176,10 @@ class SparseReport:
             "metadata_share": joined(self.metadata),
             "warnings": self.warnings(),
         }
+
+
+def _finite(ratio: float) -> float | None:
+    return ratio if math.isfinite(ratio) else None
 
 
 def _ratio(new: float, old: float) -> str:

@@ -640,3 +640,14 @@ def test_zeros_and_formats_of_another_kind_are_named(zeros, stored, said):
 def test_walks_that_cannot_be_are_refused(ask, said):
     with pytest.raises(WorkloadError, match=said):
         ask()
+
+
+def test_a_report_can_be_read_where_nothing_costs_and_where_nothing_is_left():
+    toy = Arch("toy", (Level("DRAM"), Level("spad")))
+    dense = evaluate(conv("c", C=2, P=3), toy, nest("DRAM: C2 P3 | spad:"))
+    half = sparsify(dense, {"ifmap": 0.5}, gate("ifmap"))
+    assert (1.0, []) == (half.energy_ratio, half.warnings())
+    nothing = sparsify(dense, {"ifmap": np.zeros((1, 2, 3, 1), int)}, skip("ifmap", find="coordinates"))
+    assert (0, 0, math.inf) == (nothing.macs, nothing.cycles, nothing.speedup)
+    assert "cycles" in str(nothing)
+    assert json.loads(json.dumps(nothing.to_dict(), allow_nan=False))["speedup"] is None
