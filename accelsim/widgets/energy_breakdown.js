@@ -10,7 +10,10 @@ function render({ model, el }) {
   const inputs = Object.keys(prices).map((row) => {
     const input = make("input", {
       type: "number", min: 0, step: "any", "aria-label": `${row}, price in ${unit}`,
-      oninput: () => { if (input.value !== "" && input.validity.valid) change(model, "table", { ...model.get("table"), [row]: Number(input.value) }); },
+      oninput: () => { // the browser says what is wrong with a price below 0
+        if (input.value !== "" && input.reportValidity()) change(model, "table", { ...model.get("table"), [row]: Number(input.value) });
+      },
+      onblur: () => show(), // a price that cannot be gives way to the one that counts
       onkeydown: (event) => steps(event, row),
     });
     const was = make("td", {}, short(prices[row]));

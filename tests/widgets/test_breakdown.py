@@ -111,6 +111,18 @@ def test_machines_whose_prices_differ_get_rows_of_their_own():
 
 
 @pytest.mark.browser
+def test_a_price_below_zero_is_refused_and_gives_way_to_the_one_that_counts(site, browser):
+    with page(browser=browser) as tab:
+        tab.goto(site(energy_breakdown(REPORTS)))
+        field, before = tab.get_by_label("DRAM word, price in MAC energies"), tab.text_content(".say")
+        field.fill("-5")
+        assert field.evaluate("field => field.matches(':invalid')")
+        assert before == tab.text_content(".say")
+        field.blur()
+        assert "200" == field.input_value()
+
+
+@pytest.mark.browser
 def test_a_price_answers_the_keyboard_and_goes_back_to_what_it_was(site, browser):
     with page(browser=browser) as tab:
         tab.goto(site(energy_breakdown(REPORTS)))
