@@ -1,4 +1,4 @@
-"""What an instructor wants to know of a graded lab, on one page: points, questions, mistakes, time, repairs.
+"""What an instructor wants to know of a graded lab, on one page: who is missing, points, questions, mistakes, time.
 
 `autograder report LAB` writes `reports/LAB.html`. It is made from the results kept in `autograded/`, so it shows points
 from the checks; what a person gave and late penalties are in the gradebook and in `autograder export`.
@@ -10,18 +10,20 @@ import json
 import statistics
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from autograder import audit
-from autograder.course import Course, write
+from autograder.course import Course, gradebook, write
 from autograder.errors import AutograderError
+from autograder.export import students_of
 from autograder.grade import RESULT
 from autograder.items import FEW, Item, in_words, item_statistics
 from autograder.page import Fixed, bars, document, table, text
 
 BINS, EXAMPLES = 10, 3
+LEFT = "graded here, and no longer in the gradebook: move away what is in autograded/"
 
 
 def report(lab: str, course: Course) -> int:
@@ -34,9 +36,25 @@ def report(lab: str, course: Course) -> int:
         print(f"{path} cannot be read; grade this student again", file=sys.stderr)
     lines = [line for line in audit.read(course.root) if line.get("lab") == lab]
     made = course.root / "reports" / f"{lab}.html"
-    write(made, as_html(results, lines))
+    write(made, as_html(results, lines, missing(lab, course, [r["student"] for r in results])))
     print(made)
     return 1 if unreadable else 0
+
+
+def missing(lab: str, course: Course, graded: Iterable[str]) -> list[tuple[str, str]]:
+    """The gradebook's students who are not graded, each with why, and those graded whom the gradebook lacks."""
+    there = set(graded)
+    with gradebook(course) as book:
+        roster = [student.id for student in students_of(book)]
+    why = [(who, _why_not(course.at("submitted", who, lab))) for who in roster if who not in there]
+    gone = sorted(there.difference(roster)) if roster else []
+    return why + [
+        (who, "graded here, and no longer in the gradebook: move away what is in autograded/") for who in gone
+    ]
+
+
+def _why_not(folder: Path) -> str:
+    return "handed in, not graded yet" if folder.is_dir() else "handed nothing in"
 
 
 def read_results(lab: str, course: Course) -> tuple[list[dict[str, Any]], list[Path]]:
@@ -58,15 +76,20 @@ def read_results(lab: str, course: Course) -> tuple[list[dict[str, Any]], list[P
     return found, unreadable
 
 
-def as_html(results: Sequence[dict[str, Any]], log: Sequence[dict[str, Any]]) -> str:
-    """The report as one page, from results and the lab's lines of the audit log."""
+def as_html(
+    results: Sequence[dict[str, Any]], log: Sequence[dict[str, Any]], absent: Sequence[tuple[str, str]] = ()
+) -> str:
+    """The report as one page, from results, the lab's lines of the audit log and who is missing."""
     title = results[0]["title"] if results else "A lab"
-    return document(f"{title}: report", "".join(_sections(results, log)))
+    return document(f"{title}: report", "".join(_sections(results, log, absent)))
 
 
-def _sections(results: Sequence[dict[str, Any]], log: Sequence[dict[str, Any]]) -> Iterator[str]:
+def _sections(
+    results: Sequence[dict[str, Any]], log: Sequence[dict[str, Any]], absent: Sequence[tuple[str, str]]
+) -> Iterator[str]:
     graded = [r for r in results if r["items"]]
-    yield from _head(results, graded)
+    yield from _head(results)
+    yield from _absent(absent)
     yield from _faults(results)
     if graded:
         yield from _scores(graded)
@@ -77,7 +100,7 @@ def _sections(results: Sequence[dict[str, Any]], log: Sequence[dict[str, Any]]) 
     yield from _runs(results, log)
 
 
-def _head(results: Sequence[dict[str, Any]], graded: Sequence[dict[str, Any]]) -> Iterator[str]:
+def _head(results: Sequence[dict[str, Any]]) -> Iterator[str]:
     last = max((r["graded"] for r in results), default="")[:10]
     faults = sum(bool(r["fault"]) for r in results)
     kept = f" {_count(faults, 'submission')} could not be read." if faults else ""
@@ -87,6 +110,13 @@ def _head(results: Sequence[dict[str, Any]], graded: Sequence[dict[str, Any]]) -
 
 def _count(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _absent(rows: Sequence[tuple[str, str]]) -> Iterator[str]:
+    if rows:
+        counts = "; ".join(f"{n} {why.split(':')[0]}" for why, n in Counter(why for _, why in rows).most_common())
+        yield f"<h2>Who is missing</h2><p>{text(counts)}.</p>"
+        yield table("Students of the gradebook without points here, and the other way round", ("Student", "Why"), rows)
 
 
 def _faults(results: Sequence[dict[str, Any]]) -> Iterator[str]:
@@ -239,7 +269,3 @@ def _runs(results: Sequence[dict[str, Any]], log: Sequence[dict[str, Any]]) -> I
         yield table("Points that a later run changed (the last 20)", ("When (UTC)", "Student", "Before", "After"), rows)
     if log:
         yield f"<p>The audit log, .autograder/audit.jsonl, holds {_count(len(log), 'line')} on this lab.</p>\n"
-
-
-def _when(line: dict[str, Any]) -> str:
-    return str(line["at"])[:16].replace("T", " ")

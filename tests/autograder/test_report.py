@@ -7,14 +7,16 @@ import multiprocessing
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
 from autograder import audit
+from autograder.course import gradebook, write
 from autograder.errors import AutograderError
 from autograder.items import in_words, item_statistics
 from autograder.page import bars, table
-from autograder.report import as_html, read_results
+from autograder.report import as_html, read_results, report
 from tests.browser import chromium, page, violations
 
 MISTAKE = {"name": "kernel <flipped>", "says": "You convolved.", "section": "2.1"}
@@ -75,7 +77,7 @@ def browser():
 @pytest.mark.parametrize("results", [CLASS, CLASS[:1], CLASS[-1:]], ids=["class", "one", "faulty"])
 def test_the_report_has_no_accessibility_fault_and_fits(browser, results, width, scheme):
     with page(browser=browser, width=width, color_scheme=scheme, java_script_enabled=True) as tab:
-        tab.set_content(as_html(results, LOG))
+        tab.set_content(as_html(results, LOG, [("ada", "handed nothing in")]))
         assert [] == violations(tab)
         assert width >= tab.evaluate("document.documentElement.scrollWidth")
 
@@ -122,6 +124,25 @@ def test_a_result_that_cannot_be_read_is_named_and_the_others_are_shown(course):
         (folder / "result.json").write_text(text)
     results, unreadable = read_results("lab1", course)
     assert (["s00"], ["bob", "cy"]) == ([r["student"] for r in results], [p.parts[-3] for p in unreadable])
+
+
+def test_the_page_says_who_is_missing_and_who_has_left(course, capsys):
+    with gradebook(course) as book:
+        for student in ("s00", "ada", "bob"):
+            book.add_student(student)
+    course.at("submitted", "bob", "lab1").mkdir(parents=True)
+    for number in (0, 1):
+        write(course.at("autograded", f"s{number:02}", "lab1") / "result.json", json.dumps(CLASS[number]))
+    assert 0 == report("lab1", course)
+    page = Path(capsys.readouterr().out.strip()).read_text()
+    assert "1 handed nothing in, 1 handed in, not graded yet, 1 graded here, and no longer in the gradebook." in page
+    for who, why in (
+        ("ada", "handed nothing in"),
+        ("bob", "handed in, not graded yet"),
+        ("s01", "graded here, and no"),
+    ):
+        assert f'<th scope="row">{who}</th><td>{why}' in page
+    assert "Who is missing" not in as_html(CLASS, LOG)
 
 
 def test_a_lab_that_nobody_is_graded_in_says_what_to_do(course):
