@@ -349,7 +349,8 @@ def _judged(judge: Judge, case: Case, answer: Any) -> Difference | None:
         judged = judge(copy.deepcopy(case.args), copy.deepcopy(answer))
         found = [_finding(fault) for fault in itertools.islice(judged, MOST_FINDINGS)]
     except Exception as error:  # an answer so odd that the judge cannot read it is a wrong answer, not a crash
-        found = [Finding(f"the answer cannot be read: {type(error).__name__}: {error}")]
+        kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "  # that is the judge's own
+        found = [Finding(f"the answer cannot be read: {kind}{error}")]
     return _difference_of(found) if found else None
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from accelsim.formats import CSR, Bitmask, Dense, RunLength
 from accelsim.sparsity import coordinate_walk, makespan
+from autograder.judge import Outcome, verdicts
 from autograder.lab import filled, load
 
 LAB = load(Path(__file__).resolve().parents[2] / "labs" / "10_zeros")
@@ -138,3 +139,11 @@ def test_a_plan_is_held_against_a_bound_that_it_never_beats():
 def test_a_filter_without_zeros_is_slower_skipped():
     dense, skip = JUDGING.machine.costs(np.ones((1, 144)), np.arange(144) % 2, 8)
     assert ([144], [152]) == (dense, skip)
+
+
+@pytest.mark.parametrize(("stream", "told"), [("0b10", "has 'b' too"), ("0101 1", "has ' ' too"), (5, "this is 5")])
+def test_a_stream_that_is_no_bits_is_told_in_words(stream, told):
+    item = next(item for item in LAB.items if item.name == "bitmask")
+    found = verdicts(item.question.public[:1], [None], [Outcome((stream, []))], judge=item.question.judge)
+    assert told in found[0].difference.text
+    assert "Error" not in found[0].difference.text

@@ -80,9 +80,11 @@ def written_mask(values, width, got):
 
 def text(bits):
     """Bits as text of 0 and 1, from text, a list or an array."""
+    if not hasattr(bits, "__len__"):
+        raise ValueError(f"a stream of bits is text of 0 and 1, and this is {bits!r}")
     joined = bits if isinstance(bits, str) else "".join(b if isinstance(b, str) else str(int(b)) for b in bits)
-    if set(joined) - {"0", "1"}:
-        raise ValueError("a stream of bits holds 0 and 1 only")
+    if others := sorted(set(joined) - {"0", "1"}):
+        raise ValueError(f"a stream of bits holds 0 and 1 only, and this one has {others[0]!r} too")
     return joined
 
 
