@@ -116,7 +116,7 @@ def _absent(rows: Sequence[tuple[str, str]]) -> Iterator[str]:
     if rows:
         counts = "; ".join(f"{n} {why.split(':')[0]}" for why, n in Counter(why for _, why in rows).most_common())
         yield f"<h2>Who is missing</h2><p>{text(counts)}.</p>"
-        yield table("Students of the gradebook without points here, and the other way round", ("Student", "Why"), rows)
+        yield table("Who is missing, and why", ("Student", "Why"), rows)
 
 
 def _faults(results: Sequence[dict[str, Any]]) -> Iterator[str]:
