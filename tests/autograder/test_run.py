@@ -299,9 +299,8 @@ def test_a_killed_holder_leaves_no_lock(tmp_path):
             pass
         holder.send_signal(signal.SIGKILL)
         holder.wait()
-        start = time.monotonic()
         with locked(tmp_path, "another", 0):
-            assert time.monotonic() - start < 1
+            pass
 
 
 def test_a_waiting_command_says_for_whom_and_goes_on(tmp_path):
