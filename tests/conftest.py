@@ -8,8 +8,9 @@ import signal
 import hypothesis
 import pytest
 
-hypothesis.settings.register_profile("ci", deadline=None, print_blob=True)
-hypothesis.settings.register_profile("dev", deadline=None)
+PATIENT = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
+hypothesis.settings.register_profile("ci", print_blob=True, **PATIENT)
+hypothesis.settings.register_profile("dev", **PATIENT)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") == "true" else "dev")
 
 # A runner in the background may ignore Ctrl-C, and programs under test would inherit that.
