@@ -3,6 +3,8 @@
 import itertools
 import subprocess
 import sys
+import time
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -99,6 +101,37 @@ def test_the_open_item_gives_credit_by_distance_from_the_best_known(times, credi
 def test_an_order_that_does_not_name_each_letter_once_is_refused(order):
     args = (dict(checks.layers.small), dict(checks.layers.scant), 1)
     assert "order" in judged("best_tile", args, {"tile": {"M": 1, "C": 1, "P": 1}, "order": order})[0].says
+
+
+FIRST, SECOND = {"P": 9, "R": 3, "stride": 1}, {"P": 7, "R": 3, "stride": 1}
+
+
+@pytest.mark.parametrize("keep", [False, True])
+@pytest.mark.parametrize("name", ["read", "make"])
+def test_a_row_listed_twice_is_read_or_made_twice(keep, name):
+    args = (FIRST, SECOND, 3, keep)
+    plan = checks.fuse(*args)
+    assert [] == judged("fuse", args, plan)
+    plan[1][name] = [plan[1][name][0], *plan[1][name]]
+    assert "more than once" in judged("fuse", args, plan)[0].says
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        [{"read": [], "make": [], "out": list(range(120_000))}],
+        [{"read": [-(10**9), 0], "make": [0, 1], "out": [0, 1]}],
+        [{"read": [0, 10_000], "make": [0, 10_000], "out": [0, 10_000]}] * 5_000,
+    ],
+    ids=["many rows", "far from zero", "many long spans"],
+)
+def test_an_absurd_plan_is_judged_within_a_second_and_little_memory(plan):
+    tracemalloc.start()
+    started = time.process_time()
+    assert judged("fuse", (FIRST, SECOND, 3, False), plan)
+    taken, (_, most) = time.process_time() - started, tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (True, True) == (taken < 5, most < 200e6), (taken, most)
 
 
 NO_NUMPY = """

@@ -1,6 +1,7 @@
 """What makes a plan of two fused layers, or a tile and its order, right. Runs what you return; knows no answer."""
 
 import itertools
+from collections import Counter
 
 import buffer
 
@@ -26,7 +27,7 @@ def fused(args, plan):
     yield from found
 
 
-LISTS = ("read", "make", "out")
+LISTS, MOST_SPELT = ("read", "make", "out"), 10_000
 
 
 def _no_plan(plan):
@@ -47,7 +48,7 @@ def _spelt_out(plan):
     pairs = [list(step[name]) for step in plan for name in LISTS]
     if not pairs or any(len(pair) != 2 or not all(hasattr(row, "__index__") for row in pair) for pair in pairs):
         return
-    if max(max(pair) for pair in pairs) > 10_000:
+    if min(map(min, pairs)) < 0 or sum(max(0, last - first) for first, last in pairs) > MOST_SPELT:
         return
     for more in (0, 1):
         yield [{name: list(range(step[name][0], step[name][1] + more)) for name in LISTS} for step in plan]
@@ -85,6 +86,10 @@ class Tile:
         self.input = window_rows(self.make, first)
         self.second = second
 
+    def repeated(self, name):
+        """Rows that stand in a list more than once."""
+        return {row for row, times in Counter(self.lists[name]).items() if times > 1}
+
     def rows(self, *more):
         """Evidence: the tile and its rows."""
         shown = (("rows read", "read"), ("rows made", "make"), ("rows put out", "out"))
@@ -116,7 +121,7 @@ def _output_faults(tile, rows, outputs, done):
         )
     if len(tile.out) > rows:
         yield Finding(f"tile {tile.number} has {len(tile.out)} output rows, at most {rows} fit", tile.rows())
-    again = tile.out & done or {row for row in tile.out if tile.lists["out"].count(row) > 1}
+    again = tile.out & done or tile.repeated("out")
     if again:
         yield Finding(f"tile {tile.number} computes output rows {_rows(again)} a second time", tile.rows())
 
@@ -144,6 +149,11 @@ def _middle_faults(tile, before, keep):
             tile.rows(("rows not used", sorted(useless))),
             "layer after layer" if whole else "",
         )
+    if again := tile.repeated("make"):
+        yield Finding(
+            f"tile {tile.number} lists rows {_rows(again)} of the first layer more than once; each is made once",
+            tile.rows(("rows listed again", sorted(again))),
+        )
 
 
 def _input_faults(tile, before, keep):
@@ -166,6 +176,11 @@ def _input_faults(tile, before, keep):
         yield Finding(
             f"tile {tile.number} reads input rows {_rows(useless)}, which it does not use",
             tile.rows(("rows not used", sorted(useless))),
+        )
+    if again := tile.repeated("read"):
+        yield Finding(
+            f"tile {tile.number} lists input rows {_rows(again)} more than once; each is read once",
+            tile.rows(("rows listed again", sorted(again))),
         )
 
 
