@@ -147,3 +147,19 @@ def test_a_stream_that_is_no_bits_is_told_in_words(stream, told):
     found = verdicts(item.question.public[:1], [None], [Outcome((stream, []))], judge=item.question.judge)
     assert told in found[0].difference.text
     assert "Error" not in found[0].difference.text
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "answer"),
+    [
+        ("bitmask", (np.array([0, 5]), 4, "10" + "0011", 2), ("01" + "0101", ["3", "0"])),
+        ("rlc", (np.array([0, 5]), 2, [(1, 7)]), ([(1, "5")], [0, 7])),
+        ("csr", (np.array([[0, 5]]), [3], [0], [0, 1], 2), ((["5"], [1], [0, 1]), [[3, 0]])),
+        ("intersect", ([1], [1]), [(1, 1.5)]),
+        ("plan", (np.ones((1, 2), int), np.ones(2, int), 1, 1, 99), [("dense", 0.5)]),
+    ],
+    ids=["bitmask", "rlc", "csr", "intersect", "plan"],
+)
+def test_text_and_halves_are_no_whole_numbers(name, args, answer):
+    with pytest.raises(ValueError, match="whole numbers are needed, and this is"):
+        findings(name, args, answer)

@@ -82,7 +82,7 @@ def text(bits):
     """Bits as text of 0 and 1, from text, a list or an array."""
     if not hasattr(bits, "__len__"):
         raise ValueError(f"a stream of bits is text of 0 and 1, and this is {bits!r}")
-    joined = bits if isinstance(bits, str) else "".join(b if isinstance(b, str) else str(int(b)) for b in bits)
+    joined = bits if isinstance(bits, str) else "".join(b if isinstance(b, str) else str(whole(b)) for b in bits)
     if others := sorted(set(joined) - {"0", "1"}):
         raise ValueError(f"a stream of bits holds 0 and 1 only, and this one has {others[0]!r} too")
     return joined
@@ -91,9 +91,14 @@ def text(bits):
 def numbers(values):
     """Whole numbers as a plain list, from a list, a tuple or an array."""
     listed = np.asarray(values).reshape(-1).tolist() if hasattr(values, "dtype") else list(values)
-    if any(isinstance(x, float) and x != int(x) for x in listed):
-        raise ValueError("values are whole numbers")
-    return [int(x) for x in listed]
+    return [whole(x) for x in listed]
+
+
+def whole(x):
+    """A whole number as an int; text is none, and neither is half a number."""
+    if isinstance(x, str) or x != int(x):
+        raise ValueError(f"whole numbers are needed, and this is {x!r:.40}")
+    return int(x)
 
 
 def bits_of(section):
@@ -528,7 +533,7 @@ def plan(args, answer):
         if not isinstance(choice, list | tuple) or len(choice) != 2 or isinstance(choice[1], str):
             yield Finding(f"choice {at} is {choice!r:.60}; it must be (mode, PE), such as ('skip', 0)")
             return
-    choices = [(str(mode), int(pe)) for mode, pe in answer]
+    choices = [(str(mode), whole(pe)) for mode, pe in answer]
     if len(choices) != len(dense):
         yield Finding(
             f"{len(choices)} choices for {len(dense)} filters", (("choices", len(choices)), ("filters", len(dense)))
