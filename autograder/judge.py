@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from autograder.questions import Case, Finding, Judge, Mistake, Question
-from autograder.wire import is_array, is_scalar, np
+from autograder.wire import is_array, is_scalar, np, weight
 
 PUBLIC_SHARE, HIDDEN_SHARE, PREDICTION_SHARE = 0.6, 0.2, 0.2
 
@@ -103,9 +103,12 @@ def _kind(value: Any) -> str:
     return "a NumPy array" if is_array(value) else f"a {type(value).__name__}"
 
 
+MOST_LISTED = 100_000
+
+
 def _as_list(expected: Any, got: Any) -> Any:
-    """A 1-d array of whole numbers as a list where a list of numbers is wanted; anything else as it is."""
-    whole = is_array(got) and got.ndim == 1 and got.dtype.kind in "iu"
+    """A 1-d array of whole numbers as a list where a list of numbers is wanted; anything else, or longer, as it is."""
+    whole = is_array(got) and got.ndim == 1 and got.dtype.kind in "iu" and got.size <= MOST_LISTED
     listed = isinstance(expected, list | tuple) and all(_kind(_plain(e)) == "a number" for e in expected)
     return got.tolist() if whole and listed else got
 
@@ -341,11 +344,13 @@ def _difference(case: Case, wanted: Any, outcome: Outcome, tolerance: float, jud
     return _judged(judge, case, outcome.value) if judge else compare(wanted, outcome.value, tolerance)
 
 
-MOST_FINDINGS = 20
+MOST_FINDINGS, MOST_JUDGED = 20, 200_000
 
 
 def _judged(judge: Judge, case: Case, answer: Any) -> Difference | None:
     try:
+        if (holds := weight(answer)) > MOST_JUDGED:  # a judge has no limit of time
+            return Difference("judged", f"the answer holds {holds:,} items; at most {MOST_JUDGED:,} are looked at")
         judged = judge(copy.deepcopy(case.args), copy.deepcopy(answer))
         found = [_finding(fault) for fault in itertools.islice(judged, MOST_FINDINGS)]
     except Exception as error:  # an answer so odd that the judge cannot read it is a wrong answer, not a crash

@@ -29,12 +29,12 @@ from autograder.questions import Case, Question
 from autograder.sandbox import Limits, Worker, WorkerGone
 from autograder.submission import Submitted
 from autograder.variants import lab_key, variant
-from autograder.wire import WireError, decode, encode
+from autograder.wire import WireError, decode, encode, weight
 from autograder.worker import FORKLESS, not_defined
 
 Started = AbstractContextManager[Worker]
 RESTARTS, DEATHS, ATTEMPTS, CELLS_SHARE = 3, 2, 4, 0.75
-MOST_OUTPUT, MOST_PIXELS = 20_000_000, 20_000_000
+MOST_OUTPUT, MOST_PIXELS, MOST_ANSWERED = 20_000_000, 20_000_000, 1_000_000
 BASE64 = re.compile(r"[A-Za-z0-9+/\n]{40,}={0,2}\n?")
 DRIVES = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f]|\x1b(?!\\[[0-9;]*m)")
 GIVEN_UP = "not asked"
@@ -312,6 +312,7 @@ def _ask_together(session: Session, items: Sequence[Item], worker: Worker, limit
 
 def _unbroken(copy: _Copy, function: str, cases: Sequence[Case], limits: Limits, clock: _Clock) -> Iterator[Outcome]:
     """What came of the cases up to the first that ended the copy, or for which there was no time."""
+    room = _Room(function)
     for case in cases:
         left = min(limits.case_seconds, clock.asks - time.monotonic())
         if left <= 0:
@@ -319,7 +320,22 @@ def _unbroken(copy: _Copy, function: str, cases: Sequence[Case], limits: Limits,
         outcome = copy.ask(function, case, left)
         if not copy.open:
             return
-        yield outcome
+        yield room.take(outcome)
+
+
+class _Room:
+    """What the answers to one item may hold together: they are kept until the submission is judged."""
+
+    def __init__(self, function: str) -> None:
+        self.function, self.left = function, MOST_ANSWERED
+
+    def take(self, outcome: Outcome) -> Outcome:
+        """The outcome, or a fault where there is no room for its value."""
+        self.left -= weight(outcome.value)
+        if self.left >= 0:
+            return outcome
+        self.left = 0
+        return Outcome(fault=f"{self.function}() gave an answer that cannot be read: all together are too large")
 
 
 def _settled(session: Session, item: Item) -> bool:
@@ -370,7 +386,7 @@ def _keep_better(session: Session, item: Item, outcomes: Sequence[Outcome]) -> N
 
 
 def _outcomes(copy: _Copy, function: str, cases: Sequence[Case], limits: Limits, clock: _Clock) -> Iterator[Outcome]:
-    deaths = 0
+    deaths, room = 0, _Room(function)
     for case in cases:
         left = min(limits.case_seconds, clock.asks - time.monotonic())
         if deaths >= DEATHS or left <= 0:
@@ -379,7 +395,7 @@ def _outcomes(copy: _Copy, function: str, cases: Sequence[Case], limits: Limits,
             continue
         outcome = copy.ask(function, case, left)
         deaths += not copy.open
-        yield outcome
+        yield room.take(outcome)
     copy.close()
 
 

@@ -36,6 +36,20 @@ def is_scalar(value: Any) -> bool:
     return np is not None and isinstance(value, np.generic)
 
 
+def weight(value: Any) -> int:
+    """How much a value holds: its items and characters, of an array its elements, and its rows where they are empty.
+
+    >>> weight([1, "abc", {"a": np.zeros((1000, 0))}])
+    1007
+    """
+    if is_array(value):
+        return math.prod(n or 1 for n in value.shape)
+    if isinstance(value, str):
+        return 1 + len(value)
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    return 1 + sum(map(weight, inside))
+
+
 class WireError(ValueError):
     """A value that may not pass; the text says which and what is allowed."""
 

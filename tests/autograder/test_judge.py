@@ -188,3 +188,12 @@ def test_a_question_of_its_own_judgement_takes_any_legal_answer():
 def test_what_is_shown_is_short():
     assert len(show(list(range(10_000)))) <= 200
     assert len(show(np.zeros((100, 100)))) <= 200
+
+
+def test_an_array_of_millions_where_a_list_is_wanted_is_not_written_out():
+    class Long(np.ndarray):
+        def tolist(self):
+            assert self.size < 10
+            return super().tolist()
+
+    assert "type" == compare([1, 2], np.zeros(2_000_000, "int16").view(Long)).aspect

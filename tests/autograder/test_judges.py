@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 
+import numpy as np
 import pytest
 
 from autograder.errors import AutograderError
@@ -148,6 +149,19 @@ def test_a_judge_that_finds_without_end_is_cut_off():
 
     found = verdicts([Case((), "")], [None], [Outcome(0)], judge=endless)
     assert found[0].difference == Difference("judged", "fault 0")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [np.zeros(300_000, "int8"), [np.zeros((2**31 - 1, 0))] * 2, "01" * 150_000, {"a": [0] * 200_001}],
+    ids=["an array", "rows without end, and empty", "text", "a list"],
+)
+def test_an_answer_too_long_to_be_looked_at_reaches_no_judge(answer):
+    def never(args, answer):
+        raise AssertionError
+
+    found = verdicts([Case((), "")], [None], [Outcome(answer)], judge=never)
+    assert "at most 200,000 are looked at" in found[0].difference.text
 
 
 def test_a_model_still_names_a_mistake_that_no_finding_names(asked):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from autograder import cli
+from autograder.judge import Outcome
+from autograder.session import _Room
 
 pytestmark = pytest.mark.sandbox
 RIGHT = "return (length - width) // stride + 1"
@@ -50,3 +53,11 @@ def points(request, course, hand_in, monkeypatch):
 @pytest.mark.parametrize(("cells", "after", "earned"), GRADED.values(), ids=GRADED)
 def test_each_item_earns_what_is_its_own(points, cells, after, earned):
     assert earned == points(cells, after)
+
+
+def test_answers_to_one_item_are_kept_up_to_a_cap_and_small_ones_after_it_too():
+    room = _Room("places")
+    took = [room.take(Outcome(value)) for value in (np.zeros(900_000), np.zeros((300_000, 1)), 3, "no")]
+    assert [False, True, True, True] == [bool(outcome.fault) for outcome in took]
+    assert "places() gave an answer that cannot be read: all together are too large" == took[1].fault
+    assert took[1].value is None
