@@ -19,7 +19,7 @@ from autograder.page import Markup, document, table
 from autograder.page import text as _e
 from autograder.public import read_public
 from autograder.student import PUBLIC, SECTION, answer_to, in_words, try_next
-from autograder.submission import TIME, handed_in_at, notebooks_in
+from autograder.submission import TIME, handed_in_at, is_small, notebooks_in
 
 MOST_LISTED, MOST_SECRET, MOST_NAMES, LONGEST_NAME = 10, 1000, 5, 200
 SUBMISSION_SECRET = "submission_secret.txt"
@@ -83,7 +83,7 @@ def _for_release(handed: Path, folder: Path) -> None:
 def _submission_secret(path: Path) -> str:
     """As nbgrader's `submit` wrote it; nothing where it is missing or something else."""
     try:
-        if path.is_symlink() or path.stat().st_size > MOST_SECRET:
+        if not is_small(path, MOST_SECRET):
             return ""
         text = path.read_text("ascii")
     except (OSError, ValueError):

@@ -21,7 +21,7 @@ from typing import Any
 from autograder.errors import AutograderError
 from autograder.judge import show
 from autograder.lab import CHECK
-from autograder.submission import Notebook, Submitted, notebooks_in, read_file
+from autograder.submission import Notebook, Submitted, is_small, notebooks_in, read_file
 
 ALIKE, MOST_CANDIDATES, MOST_COMPARED, MOST_FREE = 0.6, 10, 4000, 300
 PREDICTED = re.compile(r"""^[^#\n]*\bpredict\(\s*["'](\w+)["']\s*,\s*(?!None\b)[^\s)]""", re.MULTILINE)
@@ -540,7 +540,7 @@ def _predictions(
 def _locked(folder: Path) -> dict[str, float]:
     path = folder / "predictions.json"
     try:
-        if path.is_symlink() or path.stat().st_size > 1 << 16:
+        if not is_small(path, 1 << 16):
             return {}
         data = json.loads(path.read_text("utf-8"))
         return {k: float(v) for k, v in data.items() if k.isidentifier() and type(v) in (int, float) and abs(v) < 1e300}

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -295,7 +296,7 @@ class _Todo:
     def _no_time(self, student: str) -> str:
         """What to say of a note of the time that notes none; nothing where there is a time, or no note."""
         folder = self.course.at("submitted", student, self.lab.name)
-        if not (folder / TIME).exists() or handed_in_at(folder):
+        if not os.path.lexists(folder / TIME) or handed_in_at(folder):
             return ""
         return f"{folder / TIME} says no time that can be read, as 2026-03-01 10:00:00 UTC: it counts as on time"
 

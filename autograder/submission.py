@@ -9,6 +9,7 @@ import mmap
 import os
 import re
 import shutil
+import stat
 import zipfile
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
@@ -27,7 +28,7 @@ from autograder.variants import STUDENT
 
 MOST_BYTES, MOST_TEXT, MOST_CELLS = 2 << 30, 32 << 20, 2000
 MUCH_OUTPUT = 25 << 20
-MOST_FILES, DEEPEST = 2000, 3
+MOST_FILES, DEEPEST, MOST_NOTED = 2000, 3, 1000
 PUBLIC, TIME = "public_checks.json", "timestamp.txt"
 
 
@@ -329,14 +330,25 @@ def handed_in_at(folder: Path) -> datetime | None:
 
     nbgrader writes it in the zone that `c.Exchange.timezone` names, "CET" say, and its own reader knows those names.
     """
+    if not is_small(path := folder / TIME, MOST_NOTED):
+        return None
     try:
-        text = (folder / TIME).read_text("utf-8").strip()
+        text = path.read_text("utf-8").strip()
     except (OSError, ValueError):
         return None
     for read in (_iso_time, _zoned_time):
         with suppress(ValueError, OverflowError):
             return read(text)
     return None
+
+
+def is_small(path: Path, most: int) -> bool:
+    """Whether this is a plain file, no link and no pipe, of at most so many bytes."""
+    try:
+        known = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISREG(known.st_mode) and known.st_size <= most
 
 
 def _iso_time(text: str) -> datetime:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import re
 import zipfile
 
@@ -13,13 +14,14 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from autograder.errors import AutograderError
+from autograder.feedback import _submission_secret
 from autograder.jsontext import lean
 from autograder.judge import Outcome, share, verdicts, wanted_answers
 from autograder.lab import Answer, filled, hidden_cases
 from autograder.release import notebook
-from autograder.repair import handed_in, repair
+from autograder.repair import _locked, handed_in, repair
 from autograder.student import ask
-from autograder.submission import MOST_TEXT, read_file, read_notebook
+from autograder.submission import MOST_TEXT, handed_in_at, read_file, read_notebook
 
 PLACES = "def places(length, width, stride):\n    return (length - width) // stride + 1"
 SLIDE = "def slide(line, window):\n    return np.correlate(line, window, 'valid')"
@@ -360,6 +362,25 @@ def test_a_prediction_that_was_locked_counts(work, fixed, earned, folder, left):
 def test_odd_predictions_are_none(work, fixed, folder, text):
     (folder / "predictions.json").write_text(text)
     assert () == fixed(work).repairs
+
+
+@pytest.mark.parametrize("name", ["predictions.json", "timestamp.txt", "submission_secret.txt"])
+@pytest.mark.parametrize("kind", ["a pipe", "a link", "8 TB of nothing", "a folder"])
+def test_what_lies_where_a_note_should_is_not_read_when_it_is_no_note(folder, name, kind):
+    """Reading a pipe waits for ever, and there is no memory for a file that says it has terabytes."""
+    place = folder / name
+    if kind == "a pipe":
+        os.mkfifo(place)
+    elif kind == "a link":
+        (folder / "theirs").write_text('{"places": 1}' if "json" in name else "2026")
+        place.symlink_to(folder / "theirs")
+    elif kind == "a folder":
+        place.mkdir()
+    else:
+        place.touch()
+        os.truncate(place, 1 << 40)
+    read = {"predictions.json": _locked, "timestamp.txt": lambda _: handed_in_at(folder)}
+    assert not read.get(name, lambda _: _submission_secret(place))(folder)
 
 
 # ---------------------------------------------------------------------------------------- files and formats
