@@ -178,6 +178,14 @@ class NetworkReport:
                 spent[key] = spent.get(key, 0.0) + value
         return spent
 
+    def by_level(self) -> dict[str, float]:
+        """Energy by level, summed over layers and tensors; MAC and NoC count as levels."""
+        return _sums(self.energy(), 0)
+
+    def by_tensor(self) -> dict[str, float]:
+        """Energy by tensor, summed over layers and levels; "compute" is the MACs' own."""
+        return _sums(self.energy(), 1)
+
     def to_dict(self) -> dict[str, Any]:
         """The reports and their totals as plain data for other programs."""
         return {
@@ -191,8 +199,8 @@ class NetworkReport:
                 "spatial_utilization": self.spatial,
                 "temporal_utilization": self.temporal,
                 "energy": _nested(self.energy()),
-                "energy_by_level": _sums(self.energy(), 0),
-                "energy_by_tensor": _sums(self.energy(), 1),
+                "energy_by_level": self.by_level(),
+                "energy_by_tensor": self.by_tensor(),
                 "energy_total": self.total,
                 "dram_accesses": sum(report.accesses for report in self.reports),
                 "dram_accesses_per_mac": self.accesses_per_mac,

@@ -88,7 +88,7 @@ def energy_breakdown(*reports: Priced | Mapping[str, Priced], by: str = "level",
 def _plot(named: dict[str, Any], by: str) -> bytes | None:
     from accelsim import plot
 
-    if not all(isinstance(report, Report) for report in named.values()):
+    if not all(isinstance(report, (Report, NetworkReport)) for report in named.values()):
         return None
     return plot.png(plot.energy(*named.values(), by=by, names=[*named]))
 
