@@ -111,10 +111,17 @@ def _store(course: Course, task: Task, marks: Marks) -> None:
 
 
 def _task(job: Job, folder: Path, course: Course, rung: Any) -> Task:
-    """With `only`, a student never graded before is graded in full."""
-    if job.only and not _earlier(course.at("autograded", folder.parent.name, job.lab.name) / RESULT):
+    """With `only`, who was never graded before, or has handed in again since, is graded in full."""
+    before = course.at("autograded", folder.parent.name, job.lab.name)
+    if job.only and (not _earlier(before / RESULT) or _handed_in_since(folder, before)):
         job = dataclasses.replace(job, only=())
     return pool.make_task(job, folder, rung)
+
+
+def _handed_in_since(folder: Path, before: Path) -> bool:
+    """Whether this was handed in at another time than what was graded: one question of it would count as on time."""
+    when = handed_in_at(folder)
+    return when is not None and when != handed_in_at(before)
 
 
 def _judges(how: How, tasks: int) -> tuple[Any, int]:
@@ -288,9 +295,13 @@ class _Todo:
             say([line])
 
     def _keep(self, task: Task, marks: Marks) -> None:
+        graded = self.course.at("autograded", task.student, self.lab.name) / RESULT
+        again = self.only and not task.job.only and _earlier(graded)
         result = keep(self.rows, self.course, marks, task.job.only)
         late = self.rows.taken_off(task.student)
         said = [f"handed in late: points taken off in the gradebook: {late:g}"] if late else []
+        if again:
+            said.append("handed in again since it was graded: all of it was graded, not only what you named")
         self._tell(task.student, result, said)
 
     def _no_time(self, student: str) -> str:

@@ -146,6 +146,29 @@ def test_points_taken_off_for_lateness_are_said(course, hand_in, capsys):
         assert "    handed in late: points taken off in the gradebook: 5\n" in capsys.readouterr().out
 
 
+def test_work_handed_in_late_is_late_also_where_one_question_is_graded_again(course, hand_in, capsys):
+    with (course.root / "nbgrader_config.py").open("a") as file:
+        file.write('c.LateSubmissionPlugin.penalty_method = "zero"\n')
+    with gradebook(course) as book:
+        book.update_or_create_assignment("tiny", duedate="2026-03-02 10:00:00 UTC")
+
+    def points(answer, when, *only):
+        (hand_in("ada", slide_answer=answer).parent / "timestamp.txt").write_text(f"2026-03-02 {when} UTC")
+        assert 0 == run(course, *only)
+        with gradebook(course) as book:
+            found = book.find_submission("tiny", "ada")
+            return found.score - sum(n.late_submission_penalty or 0 for n in found.notebooks)
+
+    wrong = "def slide(*args):\n    return -1"
+    right = "def slide(line, window):\n    return np.correlate(line, window, 'valid')"
+    assert 2 == points(wrong, "09:00:00")
+    assert 2 == points(wrong, "09:00:00", "--only", "slide")
+    assert "handed in again" not in capsys.readouterr().out
+    assert 0 == points(right, "10:00:01", "--only", "slide")
+    assert "handed in again since it was graded: all of it was graded" in capsys.readouterr().out
+    assert 5 == points(right, "09:59:00", "--only", "slide")
+
+
 def contents(course):
     return {p: p.read_bytes() for p in (course.root / "autograded").rglob("*") if p.is_file()}
 
