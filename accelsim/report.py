@@ -23,7 +23,24 @@ from accelsim.workload import Layer
 
 @dataclass(frozen=True)
 class Report:
-    """What one layer costs on one machine by one mapping. Energies are in `arch.unit`, times in cycles."""
+    """What one layer costs on one machine by one mapping. Energies are in `arch.unit`, times in cycles.
+
+    >>> from accelsim import catalog
+    >>> layer, mapping = catalog.alexnet().layer("conv3"), catalog.mappings("eyeriss", "alexnet")["conv3"]
+    >>> print(evaluate(layer, catalog.eyeriss(), mapping))
+    conv3 on eyeriss: DRAM: M6 C64 | GLB[ifmap ofmap]: N4 Q13 M4@y P13@x R3@y | spad: M16 C4 S3
+    598,081,536 MACs in 3,838,776 cycles, bound by compute; utilization 92.9% spatial, 99.9% temporal
+    6.612 MAC energies and 0.0042 accesses of DRAM for each MAC
+    <BLANKLINE>
+    Energy by level and tensor, of 3.954e+09 MAC energies
+    level  ifmap  filter  ofmap  compute   total
+    DRAM    7.0%    4.5%   1.3%            12.8%
+    GLB     0.4%    0.0%   5.0%             5.5%
+    NoC     0.7%    0.6%   3.3%             4.7%
+    spad   15.5%   15.4%  31.1%            62.0%
+    MAC                            15.1%   15.1%
+    total  23.6%   20.5%  40.8%    15.1%  100.0%
+    """
 
     layer: Layer
     arch: Arch
@@ -99,6 +116,16 @@ class Report:
         156
         """
         return timeline(self.layer, self.arch, self.mapping, first, cycles)
+
+    def __str__(self) -> str:
+        share = f"utilization {self.spatial:.1%} spatial, {self.temporal:.1%} temporal"
+        moved = f"{self.accesses_per_mac:.4f} accesses of {self.arch.levels[0].name}"
+        lines = [
+            f"{self.layer.name} on {self.arch.name}: {self.mapping}",
+            f"{self.macs:,} MACs in {self.cycles:,} cycles, bound by {self.latency.bottleneck}; {share}",
+            f"{self.total / self.macs:.3f} {self.arch.unit} and {moved} for each MAC",
+        ]
+        return "\n".join(lines) + "\n\n" + NetworkReport(self.layer.name, (self,))._shares()
 
     def _outer(self, words: Table[Key, int]) -> list[int]:
         return [moved for (level, _), moved in words.items() if level == self.arch.levels[0].name]

@@ -18,7 +18,10 @@ from accelsim.workload import Layer
 
 @dataclass(frozen=True)
 class Design:
-    """A machine and a template with the best mapping of every layer; `faults` says which layers do not fit."""
+    """A machine and a template with the best mapping of every layer, in their order, in `found`.
+
+    `faults` says which layers do not fit; `found` leaves them out.
+    """
 
     arch: Arch
     template: str | None
@@ -35,6 +38,11 @@ class Design:
         """Of all layers, one after the other; infinite where one does not fit."""
         return math.inf if self.faults else sum(found.report.cycles for found in self.found)
 
+    def __str__(self) -> str:
+        layers = f"{len(self.found)} layer{'s' if len(self.found) != 1 else ''}"
+        fits = f"{self.energy:,.6g} {self.arch.unit}, {self.cycles:,} cycles for {layers}"
+        return "\n  ".join([f"{self.arch.name}: {fits if not self.faults else 'not every layer fits'}", *self.faults])
+
 
 def search_all(
     spaces: Sequence[MapSpace],
@@ -47,7 +55,9 @@ def search_all(
     """Search many spaces, in the order given; a space in which nothing fits yields the error that says so.
 
     executor: any of `concurrent.futures`, such as `Client.get_executor()` of Dask; processes on this machine if None.
-    Equal spaces are searched once. Without `seconds` the results are those of `search`, wherever it runs.
+    Equal spaces are searched once. seconds: for each space. Without it the results are those of `search`, wherever it
+    runs. Where processes are spawned, as on macOS and Windows, a script must call this under
+    `if __name__ == "__main__":`, as any that uses processes; a notebook need not.
     Raises `MappingError` for what `search` cannot be asked for in any space.
     """
     check_search(objective, seconds, seed)
@@ -81,8 +91,24 @@ def sweep(
 ) -> list[Design]:
     """The best mappings of some layers on each of some machines, each with a template (its dataflow) or None.
 
-    machines = [replace(eyeriss, levels=...) for pes in (84, 168, 336)]
-    sweep(catalog.alexnet().layers, [(machine, template) for machine in machines])
+    executor, seconds: as in `search_all`, which this calls. The sum of a design is its `energy`; for its parts make a
+    report of what was found:
+
+    >>> from concurrent.futures import ThreadPoolExecutor
+    >>> from dataclasses import replace
+    >>> from accelsim import NetworkReport, catalog, conv
+    >>> dram, spad = catalog.one_pe().levels
+    >>> machines = [replace(catalog.one_pe(), levels=(dram, replace(spad, capacity=words))) for words in (16, 64)]
+    >>> layers, pairs = [conv("c", M=8, C=4, P=6, R=3)], [(machine, None) for machine in machines]
+    >>> with ThreadPoolExecutor(1) as executor:
+    ...     designs = sweep(layers, pairs, "energy", executor)
+    >>> [design.energy for design in designs]
+    [83232.0, 38208.0]
+    >>> print(designs[1])
+    one_pe: 38,208 MAC energies, 620 cycles for 1 layer
+    >>> reports = [NetworkReport("toy", tuple(one.report for one in design.found)) for design in designs]
+    >>> [report.by_level()["DRAM"] for report in reports]     # plot.energy(*reports) draws them
+    [80000.0, 35200.0]
 
     Raises `MappingError` where there are no layers, a design is no (machine, template), or a template cannot be read.
     """

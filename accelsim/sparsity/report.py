@@ -195,9 +195,10 @@ def sparsify(
 ) -> SparseReport:
     """A dense report with its zeros made use of.
 
-    zeros: by tensor, its density (share of nonzero words) or the tensor itself, of the layer's shape, padding
-    included; an operand left out is dense. With the tensors that `saving` looks at, everything is counted where
-    the zeros are; with densities it is expected, as if zeros were independent. saving: from `gate` or `skip`.
+    zeros: by tensor, its density (share of nonzero words: 0.3 where 70 % are zero) or the tensor itself, of the
+    layer's shape, padding included; an operand left out is dense. With the tensors that `saving` looks at, everything
+    is counted where the zeros are; with densities it is expected, as if zeros were independent.
+    saving: from `gate` or `skip`.
     stored: the format of a (level, tensor), at levels that feed another level. sync: PEs wait for one another each
     time a temporal loop above this level steps (the innermost level).
 

@@ -30,6 +30,19 @@ def test_as_many_pes_are_active_as_on_the_chip():
     assert by_layer(lambda report: report.counts.active) == [154, 135, 156, 156, 156]
 
 
+def test_a_printed_report_is_short_and_says_what_was_found():
+    lines = str(ALEXNET_ON_EYERISS.reports[2]).splitlines()
+    assert 12 == len(lines)
+    assert max(map(len, lines)) < 110
+    assert "598,081,536 MACs" in lines[1]
+    assert lines[-1].endswith("100.0%")
+
+
+def test_a_report_without_prices_prints_too():
+    free = Arch("free", (Level("DRAM"), Level("reg")))
+    assert "0.000 MAC and" in str(evaluate(conv("c", M=2), free, nest("DRAM: M2 | reg:")))
+
+
 def test_the_register_files_cost_four_times_the_macs():
     """ISCA 2016, figure 10: RF energy is 4.0 x ALU energy in every CONV layer; ours adds the words filled."""
     for report in ALEXNET_ON_EYERISS.reports:

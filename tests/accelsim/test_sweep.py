@@ -49,6 +49,7 @@ def test_a_design_on_which_a_layer_does_not_fit_is_never_the_cheapest():
     assert small.faults
     assert (math.inf, math.inf) == (small.energy, small.cycles)
     assert large is min((small, large), key=lambda design: design.energy)
+    assert "\n  ".join(["m2x2: not every layer fits", *small.faults]) == str(small)
 
 
 def test_processes_are_the_default_and_equal_spaces_are_searched_once():
