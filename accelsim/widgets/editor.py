@@ -52,7 +52,7 @@ def nest_editor(layer: Layer, arch: Arch, mapping: Mapping | str) -> View:
         "first": first,
         "shown": shown,
     }
-    state = {"nest": first, "asked": "", "answer": shown}
+    state = {"nest": first, "asked": first, "answer": {"nest": first, **shown}}
     return View("nest_editor", data, state, _figure(data), _text(data), replies=lambda text: answer(layer, arch, text))
 
 

@@ -3,6 +3,8 @@
 const HEADS = ["", "reads", "writes", "energy", "share"];
 const ALIVE = "Ctrl+Enter runs it too.";
 const FIRST = "The first run loads the simulator, about 7 MB from this site, and takes some seconds; then it answers at once. " + ALIVE;
+const LATE = "No answer yet: the kernel is busy, or it was restarted or stopped since; then run the cell of this view again.";
+const PATIENCE = 5000; // ms until a live view says that the kernel is late
 const NONE = 'This copy of the page cannot run other nests: the published site can, and so can JupyterLab, which "make start" opens.';
 
 function worker(address) { // one for all editors of a page
@@ -51,14 +53,15 @@ function render({ model, el }) {
   const fault = make("pre", { class: "fault", role: "alert", hidden: true });
   const words = grid("");
   const frame = make("div", { class: "wide-table", tabindex: 0, role: "group", "aria-label": "Table" }, words.element);
-  let busy = false;
+  let busy = false, late = null;
 
   async function ask() {
     if (!able || busy) return;
     busy = true;
     said.textContent = globalThis.accelsimWorker || live ? "Running." : "Loading the simulator.";
     if (live) {
-      if (model.get("asked") === text.value) return show(); // no change, no answer to wait for
+      if (model.get("asked") === text.value && model.get("answer").nest === text.value) return show(); // answered before
+      late = setTimeout(() => { busy = false; said.textContent = LATE; }, PATIENCE);
       return change(model, "asked", text.value);
     }
     try {
@@ -83,6 +86,7 @@ function render({ model, el }) {
   }
   function show() {
     const answer = model.get("answer");
+    clearTimeout(late);
     busy = false;
     fault.hidden = !answer.fault;
     fault.textContent = answer.fault ?? "";
@@ -93,11 +97,19 @@ function render({ model, el }) {
       words.set("Words moved, and what they cost", HEADS, answer.rows);
     }
   }
-  text.value = model.get("nest");
+  function write() { // what the kernel, or another view of this model, made of the nest
+    if (text.value !== model.get("nest")) text.value = model.get("nest");
+  }
+  el.classList.add("accelsim-view", "nest_editor");
+  write();
   words.set("Words moved, and what they cost", HEADS, data.shown.rows);
   el.append(make("p", { class: "title" }, data.line), text, make("div", { class: "controls" }, run, reset), note, said, fault, frame);
   show();
-  return follow(model, { answer: show });
+  const stop = follow(model, { answer: show, nest: write });
+  return () => {
+    clearTimeout(late);
+    stop();
+  };
 }
 
 export default { render };

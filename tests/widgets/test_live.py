@@ -166,3 +166,42 @@ def test_live_shows_for_every_state_what_the_static_page_shows_and_follows_the_k
         tab.wait_for_function(
             "([name, text]) => document.querySelector(`.${name}`).textContent.includes(text)", arg=[name, appears]
         )
+
+
+EDITOR = [
+    """from accelsim import catalog
+from accelsim.widgets import nest_editor
+layer, mapping = catalog.alexnet().layer('conv3'), catalog.mappings('eyeriss', 'alexnet')['conv3']
+view = nest_editor(layer, catalog.eyeriss(), mapping)
+view""",
+    "view",
+    "view.widget.nest = 'DRAM: M6'",
+    "import time; time.sleep(8)  # no answer for a while, as from a kernel that was restarted",
+]
+
+
+def test_the_editor_is_drawn_like_the_other_views_and_all_its_views_show_one_nest_and_its_answer(lab):
+    with opened(lab, "nest_editor", EDITOR) as tab:
+        run(tab, 1)
+        tab.wait_for_function("document.querySelectorAll('.nest_editor textarea').length === 2")
+        check_axe(tab, ".nest_editor")
+        shown = tab.locator(".nest_editor .fault >> nth=1")
+        one, other = tab.locator(".nest_editor textarea").all()
+        assert one.evaluate("text => text.clientWidth / text.closest('.nest_editor').clientWidth") > 0.9
+
+        for text, told in (("", 'nest ""'), ("DRAM: M8", "no stage for GLB")):
+            one.fill(text)
+            one.press("Control+Enter")
+            shown.filter(has_text=told).wait_for()
+            assert other.input_value() == text
+
+        run(tab, 2)
+        tab.wait_for_function(
+            "[...document.querySelectorAll('.nest_editor textarea')].every(t => t.value === 'DRAM: M6')"
+        )
+
+        run(tab, 3)
+        one.fill("DRAM: M7")
+        one.press("Control+Enter")
+        tab.wait_for_selector(".nest_editor .say >> text=No answer yet")
+        shown.filter(has_text="DRAM: M7").wait_for()
