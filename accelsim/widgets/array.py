@@ -68,18 +68,32 @@ def _timeline(value: Any, window: tuple[int, int] | None) -> Timeline:
     if isinstance(value, Timeline):
         return value
     if isinstance(value, Report):
-        first, cycles = window or (0, max(1, min(CYCLES, LIMIT // value.arch.pes)))
-        return timeline(value.layer, value.arch, value.mapping, first, cycles)
+        return _part(value, (0, max(1, min(CYCLES, LIMIT // value.arch.pes))) if window is None else window)
     raise WidgetError(
         f"the PE-array player draws a Timeline (accelsim.timeline, accelsim.systolic) or a Report (evaluate(...)); "
         f"got {value!r}"
     )
 
 
+def _part(report: Report, window: Any) -> Timeline:
+    """A window of a run; of one that is too long no more is worked out than shows that it is."""
+    if not isinstance(window, (tuple, list)) or len(window) != 2:
+        raise WidgetError(f"window must be (first cycle, how many), such as (0, {CYCLES}), got {window!r}")
+    (first, cycles), most = window, LIMIT // report.arch.pes
+    longest = min(cycles, most + 1) if whole(cycles) else cycles
+    line = timeline(report.layer, report.arch, report.mapping, first, longest)
+    if line.cycles > most:
+        raise WidgetError(f"{line.name}: {_too_many(min(cycles, line.total - first), line.pes)}")
+    return line
+
+
+def _too_many(cycles: int, pes: int) -> str:
+    return f"{cycles:,} cycles of {pes} PEs; from 1 to {LIMIT // pes:,} can be shown: take a smaller window"
+
+
 def _faults(line: Timeline, cycle: int, pe: Sequence[int]) -> list[str]:
     if line.cycles * line.pes > LIMIT or not line.cycles:
-        most = LIMIT // line.pes
-        return [f"{line.cycles:,} cycles of {line.pes} PEs; from 1 to {most:,} can be shown: take a smaller window"]
+        return [_too_many(line.cycles, line.pes)]
     faults = []
     if not whole(cycle) or not 1 <= cycle <= line.cycles:
         faults.append(f"cycle must be from 1 to {line.cycles}, got {cycle!r}")

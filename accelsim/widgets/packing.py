@@ -151,6 +151,9 @@ def _plot(packing: Packing) -> bytes | None:
 def _faults(layer: Any, capacity: Any, tile: Any, order: Any, word: Any, bits: Any) -> list[str]:
     if not isinstance(layer, Layer):
         return [f"the tile packer takes a layer such as accelsim.conv(...), got {layer!r}"]
+    for what, value, example in (("tile", tile, "{'M': 16}"), ("bits", bits, "{'ofmap': 32}")):
+        if value is not None and not isinstance(value, Mapping):
+            return [f"{what} must be a dictionary such as {example}, got {value!r}"]
     sizes = {"capacity": capacity, "word": word, **{f"bits of {name}": width for name, width in (bits or {}).items()}}
     faults = [f"{what} must be a whole number, 1 or more, got {v!r}" for what, v in sizes.items() if not _count(v)]
     names = [tensor.name for tensor in layer.tensors]

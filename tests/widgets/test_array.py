@@ -2,7 +2,7 @@
 
 import pytest
 
-from accelsim import catalog, einsum, evaluate
+from accelsim import catalog, conv, einsum, evaluate, nest
 from accelsim.errors import AccelsimError
 from accelsim.schedule import run
 from accelsim.steps import timeline
@@ -103,6 +103,20 @@ def test_a_report_is_played_from_its_start_or_from_a_window_of_it():
     assert pe_array(report).data == pe_array(timeline(layer, machine, report.mapping, 0, 400)).data
     assert pe_array(report, window=(1000, 50)).data["first"] == 1000
     assert len(pe_array(report).html) < 200_000
+
+
+def test_a_window_that_is_too_long_or_no_window_is_refused_at_once():
+    layer, machine = catalog.alexnet().layer("conv3"), catalog.eyeriss()
+    report = evaluate(layer, machine, catalog.mappings("eyeriss", "alexnet")["conv3"])
+    for cycles in (596, 10**6, 10**12):  # all but the first would take minutes
+        shown = min(cycles, 3_833_856 - 1000)
+        with pytest.raises(AccelsimError, match=f"{shown:,} cycles of 168 PEs; from 1 to 595 can be shown"):
+            pe_array(report, window=(1000, cycles))
+    for window in (5, (5,), "all"):
+        with pytest.raises(AccelsimError, match="window must be"):
+            pe_array(report, window=window)
+    small = evaluate(conv("small", M=2), machine, nest("DRAM: M2 | GLB: | spad:"))
+    assert len(pe_array(small, window=(0, 10**12)).data["states"]) == 2
 
 
 def test_the_largest_player_stays_under_200_kilobytes():

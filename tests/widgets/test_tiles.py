@@ -53,6 +53,10 @@ def test_what_cannot_be_packed_is_refused_with_every_fault():
         assert fault in str(refused.value)
     with pytest.raises(AccelsimError, match="takes a layer"):
         tile_packer("conv3", 8192)
+    with pytest.raises(AccelsimError, match=r"tile must be a dictionary such as \{'M': 16\}, got \[3\]"):
+        tile_packer(CONV3, 8192, [3])
+    with pytest.raises(AccelsimError, match="bits must be a dictionary"):
+        tile_packer(CONV3, 8192, bits=32)
 
 
 @pytest.mark.browser
