@@ -34,6 +34,20 @@ class Platform:
     watts: power at which the peak is sold or measured, None where it is not known. counted: the tensors whose bytes
     load the memory; () counts all. known: the least certain of its figures, see `accelsim.published.KNOWN`.
     Raises `ArchError` with every fault at once.
+
+    A machine of levels, whose bandwidths are in words a cycle, has a roof too, and a report lies under it:
+
+    >>> from accelsim.catalog import eyeriss, mappings
+    >>> from accelsim.report import evaluate
+    >>> chip, conv3 = eyeriss(), alexnet().layer("conv3")
+    >>> dram = chip.levels[0].bandwidth * chip.word / 8 * chip.clock
+    >>> mine = Platform(chip.name, 2 * chip.pes * chip.clock, dram, chip.word // 8)
+    >>> mine.peak == platform("eyeriss").peak, mine.bandwidth == platform("eyeriss").bandwidth
+    (True, True)
+    >>> report = evaluate(conv3, chip, mappings("eyeriss", "alexnet")["conv3"])
+    >>> rate = 2 * report.macs / report.cycles * chip.clock       # what `plot.roofline` takes, operations/s
+    >>> f"{rate / 1e9:.1f} of at most {roofline(conv3, mine).attainable / 1e9:.1f} Gop/s"
+    '62.3 of at most 67.2 Gop/s'
     """
 
     name: str

@@ -40,7 +40,38 @@ class Cost:
 
 @dataclass(frozen=True)
 class EnergyTable:
-    """Costs by name, at one process node (nm) and supply voltage (None: not published)."""
+    """Costs by name, at one process node (nm) and supply voltage (None: not published).
+
+    >>> for name, cost in HOROWITZ_45.costs.items():
+    ...     print(f"{name:14} {cost.energy:5g} {HOROWITZ_45.unit}, {cost.bits} bits, {cost.known}")
+    add_int8        0.03 pJ, 8 bits, read
+    add_int16       0.05 pJ, 16 bits, recalled
+    add_int32        0.1 pJ, 32 bits, read
+    add_fp16         0.4 pJ, 16 bits, checked
+    add_fp32         0.9 pJ, 32 bits, read
+    multiply_int8    0.2 pJ, 8 bits, read
+    multiply_int32   3.1 pJ, 32 bits, read
+    multiply_fp16    1.1 pJ, 16 bits, checked
+    multiply_fp32    3.7 pJ, 32 bits, read
+    register_file      1 pJ, 32 bits, read
+    sram_8KB           5 pJ, 32 bits, read
+    cache_8KB         10 pJ, 64 bits, recalled
+    cache_32KB        20 pJ, 64 bits, recalled
+    cache_1MB        100 pJ, 64 bits, recalled
+    DRAM             640 pJ, 32 bits, read
+    >>> {name: cost.energy for name, cost in NORMALISED_65.costs.items()}                  # MAC energies, 16 bits
+    {'MAC': 1.0, 'register_file': 1.0, 'array': 2.0, 'buffer': 6.0, 'DRAM': 200.0}
+
+    A row is for a word of its own `bits`; a machine's prices are for words of `Arch.word`. So for words of 16 bits:
+
+    >>> from accelsim.arch import Arch, Level
+    >>> table = scale(HOROWITZ_45, bits=16)
+    >>> dram, sram, mac = (table[name].energy for name in ("DRAM", "sram_8KB", "multiply_int8"))
+    >>> mac += HOROWITZ_45["add_int32"].energy                                     # sums of products take 32 bits
+    >>> mine = Arch("mine", (Level("DRAM", read=dram, write=dram), Level("SRAM", 4096, sram, sram)), mac, unit="pJ")
+    >>> dram, sram, round(mine.mac, 2), mine.word
+    (320.0, 2.5, 0.9, 16)
+    """
 
     name: str
     costs: Mapping[str, Cost]

@@ -342,6 +342,12 @@ def test_every_function_and_class_handed_out_is_described(described: dict[str, s
         assert set() == offered - known
 
 
+def test_signatures_name_arrays_and_not_what_numpy_makes_them_of(html: Path) -> None:
+    pages = sorted((html / "api").glob("*.html"))
+    assert [] == [page.name for page in pages if "_SupportsArray" in page.read_text()]
+    assert any("ArrayLike" in page.read_text() for page in pages)
+
+
 @pytest.mark.parametrize("name", CHAPTERS)
 def test_a_chapter_and_the_reference_lead_to_each_other(name: str, html: Path) -> None:
     chapter = (html / f"{name}.html").read_text()
