@@ -107,7 +107,7 @@ def roofline(
 ) -> Axes:
     """A platform's roof, operations/s against operations/byte, and a mark for each bound and each rate reached.
 
-    rates: operations a second really reached, one for each bound.
+    rates: operations a second really reached, above 0, one for each bound; `Platform` shows that of a report.
 
     >>> from accelsim import conv
     >>> from accelsim import platforms
@@ -120,7 +120,8 @@ def roofline(
         raise PlotError(f"roofline got {len(bounds)} bounds and {len(rates)} rates; give one each, or no rates")
     if low := [rate for rate in rates if not rate > 0]:
         raise PlotError(f"rates are operations a second above 0, got {low[0]!r}; leave out what did not run")
-    columns = -(-len(bounds) // 24) if len(bounds) > 12 else 0  # of a legend that stands beside the plot
+    # Columns of a legend beside the plot: below the roof there is room for a short one, unless rates stand there.
+    columns = -(-len(bounds) // 24) if rates or len(bounds) > 12 else 0
     ax = _axes(ax, width=5 + 2 * columns)
     at = [bound.intensity for bound in bounds] + [platform.ridge]
     left, right = min(at) / 8, max(at) * 8
@@ -135,7 +136,8 @@ def roofline(
             ax.plot([bound.intensity] * 2, [rates[index], bound.attainable], color=LINE, lw=1, ls=":")
             ax.plot([bound.intensity], [rates[index]], mfc=COLOURS[0], **mark)
     ax.set(xscale="log", yscale="log", xlim=(left, right), xlabel="operations for each byte", ylabel="operations/s")
-    peak, bandwidth = f"{platform.peak / 1e12:.4g} Top/s", f"{platform.bandwidth / 1e9:.4g} GB/s"
+    peak = f"{platform.peak / 1e12:.4g} Top/s" if platform.peak >= 1e12 else f"{platform.peak / 1e9:.4g} Gop/s"
+    bandwidth = f"{platform.bandwidth / 1e9:.4g} GB/s"
     _title(ax, f"{platform.name}: {peak}, {bandwidth}, ridge at {platform.ridge:.0f} op/B")
     ax.grid(which="major", color="#e3e7eb")
     if bounds:

@@ -185,6 +185,23 @@ def test_marks_of_fifty_layers_differ_and_their_legend_stands_beside_the_data() 
     assert ax.figure.bbox.padded(1).containsx(legend.get_window_extent().x1)
 
 
+def test_the_legend_of_a_roofline_covers_no_rate_that_was_reached() -> None:
+    v100 = platform("v100")
+    bounds = [roofline(layer, v100) for layer in catalog.alexnet(N=1, fc=True).layers]
+    rates = [bound.attainable / 10 ** (1 + at % 4) for at, bound in enumerate(bounds)]
+    ax = plot.roofline(v100, bounds, rates)
+    ax.figure.draw_without_rendering()
+    legend = ax.get_legend()
+    assert legend is not None
+    box = legend.get_window_extent()
+    marks = [ax.transData.transform((bound.intensity, rate)) for bound, rate in zip(bounds, rates, strict=True)]
+    assert [] == [mark for mark in marks if box.contains(*mark)]
+
+
+def test_a_small_peak_is_written_in_billions() -> None:
+    assert "eyeriss: 67.2 Gop/s, 0.48 GB/s" in plot.roofline(platform("eyeriss")).get_title()
+
+
 def test_the_innermost_loop_stands_inside_its_box() -> None:
     ax = plot.loops(nest("DRAM: M4 | L3: M2 | L2: M2 | L1: M2 | spad: M2 C4 S3"))
     assert ax.texts[-1].get_position()[1] > ax.patches[-1].get_y() + 0.3
