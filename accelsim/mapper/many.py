@@ -38,9 +38,20 @@ class Design:
         """Of all layers, one after the other; infinite where one does not fit."""
         return math.inf if self.faults else sum(found.report.cycles for found in self.found)
 
+    @property
+    def gap(self) -> float:
+        """The largest gap of a search: how far a layer's value may be above its least, as a share of its bound.
+
+        Searches that were stopped early have one, and two designs that differ by less than that cannot be told apart.
+        """
+        return max((found.gap for found in self.found), default=0.0)
+
     def __str__(self) -> str:
         layers = f"{len(self.found)} layer{'s' if len(self.found) != 1 else ''}"
-        fits = f"{self.energy:,.6g} {self.arch.unit}, {self.cycles:,} cycles for {layers}"
+        proof = (
+            "proven" if all(found.proven for found in self.found) else f"each at most {self.gap:.2%} above its least"
+        )
+        fits = f"{self.energy:,.6g} {self.arch.unit}, {self.cycles:,} cycles for {layers}, {proof}"
         return "\n  ".join([f"{self.arch.name}: {fits if not self.faults else 'not every layer fits'}", *self.faults])
 
 
@@ -105,7 +116,7 @@ def sweep(
     >>> [design.energy for design in designs]
     [83232.0, 38208.0]
     >>> print(designs[1])
-    one_pe: 38,208 MAC energies, 620 cycles for 1 layer
+    one_pe: 38,208 MAC energies, 620 cycles for 1 layer, proven
     >>> reports = [NetworkReport("toy", tuple(one.report for one in design.found)) for design in designs]
     >>> [report.by_level()["DRAM"] for report in reports]     # plot.energy(*reports) draws them
     [80000.0, 35200.0]

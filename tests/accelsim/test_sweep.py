@@ -52,6 +52,15 @@ def test_a_design_on_which_a_layer_does_not_fit_is_never_the_cheapest():
     assert "\n  ".join(["m2x2: not every layer fits", *small.faults]) == str(small)
 
 
+def test_a_design_of_searches_that_were_stopped_says_how_far_off_it_may_be():
+    layers = [catalog.alexnet().layer("conv2")]
+    template = "DRAM: ? | GLB[ifmap ofmap]: ? ?@x ?@y | spad: ?"
+    with ThreadPoolExecutor(1) as pool:
+        (stopped,) = sweep(layers, [(catalog.eyeriss(), template)], "edp", pool, seconds=0.01)
+    assert stopped.gap == stopped.found[0].gap > 0.01
+    assert str(stopped).endswith(f"for 1 layer, each at most {stopped.gap:.2%} above its least")
+
+
 def test_processes_are_the_default_and_equal_spaces_are_searched_once():
     spaces = [space(LAYERS[0], DESIGNS[4][0], TEMPLATE), space(LAYERS[0], DESIGNS[4][0], TEMPLATE)]
     one, two = search_all(spaces)
