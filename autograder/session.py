@@ -34,7 +34,7 @@ from autograder.worker import FORKLESS, not_defined
 
 Started = AbstractContextManager[Worker]
 RESTARTS, DEATHS, ATTEMPTS, CELLS_SHARE = 3, 2, 4, 0.75
-MOST_OUTPUT, MOST_PIXELS, MOST_ANSWERED = 20_000_000, 20_000_000, 1_000_000
+MOST_OUTPUT, MOST_PIXELS, MOST_ANSWERED = 20_000_000, 20_000_000, 400_000
 BASE64 = re.compile(r"[A-Za-z0-9+/\n]{40,}={0,2}\n?")
 DRIVES = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f]|\x1b(?!\\[[0-9;]*m)")
 GIVEN_UP = "not asked"

@@ -37,7 +37,7 @@ def is_scalar(value: Any) -> bool:
 
 
 def weight(value: Any) -> int:
-    """How much a value holds: its items and characters, of an array its elements, and its rows where they are empty.
+    """How much a value holds: its items, characters and words of 64 bits, of an array its elements or its empty rows.
 
     >>> weight([1, "abc", {"a": np.zeros((1000, 0))}])
     1007
@@ -46,6 +46,8 @@ def weight(value: Any) -> int:
         return math.prod(n or 1 for n in value.shape)
     if isinstance(value, str):
         return 1 + len(value)
+    if isinstance(value, int):
+        return 1 + value.bit_length() // 64
     inside = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
     return 1 + sum(map(weight, inside))
 
