@@ -42,6 +42,15 @@ document.addEventListener("click", (click) => {
   if (link) link.href = new URL(link.getAttribute("href").replace("/static/html/", "../../"), location.href);
 }, true);
 """  # JupyterLite's notebooks are shown by try/lab/index.html
+ROOM = """
+if (innerWidth < 600) {
+  const close = setInterval(() => {
+    const shell = globalThis.jupyterapp?.shell;
+    if (shell && !shell.leftCollapsed && document.querySelector(".jp-Notebook .jp-Cell")) shell.collapseLeft();
+  }, 200);
+  for (const touch of ["pointerdown", "keydown"]) addEventListener(touch, () => clearInterval(close), true);
+}
+"""  # on a phone the list of files, which opens twice as it starts, leaves the notebook 62 pixels
 
 # Read by Python when it starts in the browser: an import that needs another host fails with a reason.
 EXPLAIN = f"""
@@ -86,7 +95,7 @@ def publish(html: Path, labs: Path, site: Path, cache: Path) -> None:
     with zipfile.ZipFile(served / "python_stdlib.zip", "a") as library:
         library.writestr("sitecustomize.py", EXPLAIN)
     tell_pages(site / "_static" / "try.js")
-    lead_back(site / "try" / "lab" / "index.html")
+    add_scripts(site / "try" / "lab" / "index.html")
 
 
 def tell_pages(script: Path) -> None:
@@ -97,10 +106,10 @@ def tell_pages(script: Path) -> None:
     script.write_text(text.replace(ABSENT, PRESENT))
 
 
-def lead_back(page: Path) -> None:
-    """Let the labs' links to their chapters, which are those of `make start`, lead to this site's book."""
+def add_scripts(page: Path) -> None:
+    """Let the labs' links to their chapters, those of `make start`, lead to this site's book; make room on a phone."""
     text = page.read_text()
-    page.write_text(text.replace("</head>", f"<script>{BACK}</script></head>", 1))
+    page.write_text(text.replace("</head>", f"<script>{BACK}{ROOM}</script></head>", 1))
 
 
 def pyodide(cache: Path) -> Path:
@@ -224,6 +233,7 @@ def closure(names: tuple[str, ...], packages: dict[str, Any]) -> set[str]:
 def configure(path: Path, preloaded: list[str]) -> None:
     """Point JupyterLite's kernel at the Pyodide of this site, and let it ask no package index."""
     config = json.loads(path.read_text())
+    config["jupyter-config-data"]["exposeAppInBrowser"] = True  # for ROOM
     plugin = config["jupyter-config-data"].setdefault("litePluginSettings", {})
     plugin[f"{KERNEL}:kernel"] = {
         **plugin.get(f"{KERNEL}:kernel", {}),

@@ -19,6 +19,7 @@ BOOK = ROOT / "build" / "book" / "_build" / "html"
 LAB, CHAPTER = "07_tiles", "08_tiles.html"
 SECONDS = 60_000  # ms: the limit of a wait; how long it took is asserted apart
 ANSWERED = "!/Loading|Running/.test(document.querySelector('.say').textContent)"
+NOTEBOOK = "document.querySelector('.jp-Notebook:has(h1)')"
 FREE_OF_NUMPY = """\
 from accelsim import catalog, evaluate
 layer, mapping = catalog.alexnet().layer("conv3"), catalog.mappings("eyeriss", "alexnet")["conv3"]
@@ -138,6 +139,16 @@ def test_a_chapter_opens_its_lab_and_the_lab_leads_back_to_it(site: Path) -> Non
         with tab.expect_popup() as book:
             tab.click(".jp-Notebook a:has-text('chapter 8 of the book')")
         book.value.wait_for_url(f"{url}/{CHAPTER}")
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_on_a_phone_a_lab_has_the_width_and_not_the_list_of_files(site: Path) -> None:
+    with serve(site) as url, page(pageerrors=True, width=390) as tab:
+        tab.goto(f"{url}/try/lab/index.html?path={LAB}/{LAB}.ipynb")
+        tab.wait_for_function(f"{NOTEBOOK}?.getBoundingClientRect().width > 300", timeout=SECONDS)
+        tab.wait_for_selector("#jp-main-statusbar >> text=/Idle/", timeout=SECONDS)
+        assert tab.evaluate(f"{NOTEBOOK}.getBoundingClientRect().width") > 300
 
 
 @pytest.mark.browser
