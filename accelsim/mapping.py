@@ -158,7 +158,8 @@ def _stage(part: str, start: int, faults: list[str]) -> Stage:
     for word in re.finditer(r"\S+", found[3]):
         loop, column = _LOOP.fullmatch(word[0]), start + found.start(3) + word.start() + 1
         if not loop:
-            faults.append(f"column {column}: expected a loop such as M4 or P13@x, got {word[0]!r}")
+            level = "; | stands before the next level" if word[0].endswith(":") else ""
+            faults.append(f"column {column}: expected a loop such as M4 or P13@x, got {word[0]!r}{level}")
         elif loop[3] and loop[3] not in AXES:
             faults.append(f"column {column}: expected axis x or y, got {loop[3]!r} in {word[0]!r}")
         elif len(loop[2]) > 19 or not 1 <= int(loop[2]) <= MAX_BOUND:
@@ -238,7 +239,7 @@ def check(layer: Layer, arch: Arch, mapping: Mapping) -> None:
 def _kind_faults(layer: object, arch: object, mapping: object) -> list[str]:
     wanted = ((layer, Layer, "conv(...) or einsum(...)"), (arch, Arch, "Arch(...)"), (mapping, Mapping, "nest(...)"))
     return [
-        f"expected a {kind.__name__}, made by {maker}, got {value!r}"
+        f"expected a{'n' * (kind is Arch)} {kind.__name__}, made by {maker}, got {value!r}"
         for value, kind, maker in wanted
         if not isinstance(value, kind)
     ]

@@ -88,6 +88,8 @@ def _part(report: Report, window: Any) -> Timeline:
 
 
 def _too_many(cycles: int, pes: int) -> str:
+    if pes > LIMIT:
+        return f"an array of {pes:,} PEs; at most {LIMIT:,} can be shown"
     return f"{cycles:,} cycles of {pes} PEs; from 1 to {LIMIT // pes:,} can be shown: take a smaller window"
 
 

@@ -171,6 +171,10 @@ def test_a_network_is_made_of_layers(layers):
 def test_values_of_the_wrong_kind_are_named():
     with pytest.raises(MappingError, match=r"expected a Mapping, made by nest\(...\), got 'DRAM: M384'"):
         count(CONV3, EYERISS, "DRAM: M384")
+    with pytest.raises(MappingError, match=r"expected an Arch, made by Arch\(...\), got 'eyeriss'"):
+        count(CONV3, "eyeriss", nest("DRAM: M384"))
+    with pytest.raises(MappingError, match=r"got 'spad:'; \| stands before the next level"):
+        nest("DRAM: M6\nspad: M2")
     with pytest.raises(MappingError, match="axis 'x', 'y' or ''"):
         Loop("M", 2, "z")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from accelsim import catalog, conv, einsum, evaluate, nest
+from accelsim import Arch, Level, catalog, conv, einsum, evaluate, nest
 from accelsim.errors import AccelsimError
 from accelsim.schedule import run
 from accelsim.steps import timeline
@@ -115,6 +115,10 @@ def test_a_window_that_is_too_long_or_no_window_is_refused_at_once():
     for window in (5, (5,), "all"):
         with pytest.raises(AccelsimError, match="window must be"):
             pe_array(report, window=window)
+    vast = Arch("vast", (Level("DRAM", fanout=(400, 300)), Level("spad")))
+    wide = evaluate(conv("wide", M=400, C=300), vast, nest("DRAM: M400@x C300@y | spad:"))
+    with pytest.raises(AccelsimError, match="an array of 120,000 PEs; at most 100,000 can be shown"):
+        pe_array(wide)
     small = evaluate(conv("small", M=2), machine, nest("DRAM: M2 | GLB: | spad:"))
     assert len(pe_array(small, window=(0, 10**12)).data["states"]) == 2
 
