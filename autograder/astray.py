@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
@@ -19,7 +20,7 @@ def astray(submitted: Path, lab: str, labs: Collection[str]) -> list[Path]:
     Folders of students that cannot be opened are among them: nobody knows what is there.
     """
     found = _elsewhere(submitted, labs)
-    return [path for path in found if closed(path) or _plain(lab) in _plain(str(path.relative_to(submitted)))]
+    return [path for path in found if closed(path) or plain(lab) in plain(str(path.relative_to(submitted)))]
 
 
 def closed(path: Path) -> bool:
@@ -46,13 +47,13 @@ def _visible(folder: Path) -> list[Path]:
         return []
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     """A name without what slips change in it.
 
-    >>> _plain("01-Convolution (1)")
+    >>> plain("01-Convolution (1)")
     '01convolution1'
     """
-    return re.sub(r"[\W_]+", "", name.lower())
+    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFC", name).casefold())
 
 
 def newcomers_line(new: Sequence[str], known: Collection[str], handed_in: Collection[str]) -> str:

@@ -116,12 +116,12 @@ def open_course(root: Path) -> Course:
     return Course(root.resolve())
 
 
-def write(path: Path, text: str) -> None:
-    """Write a whole file or nothing: a half-written file is never seen under its name."""
+def write(path: Path, text: str, mode: int = 0o666) -> None:
+    """Write a whole file or nothing: a half-written file is never seen under its name. `mode` is cut by the umask."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with beside.open("w", encoding="utf-8") as file:
+        with open(beside, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, mode)) as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

@@ -8,15 +8,16 @@ lms_user_id. Who cannot be told for sure is named and left out. Neither file say
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from accelsim.errors import suggest
+from autograder.astray import plain
 from autograder.course import Course, gradebook, ready_nbgrader
 from autograder.export import Student, students_of
+from autograder.student import PREDICTIONS
 
 ready_nbgrader()
 
@@ -24,7 +25,6 @@ from nbgrader.plugins import FileNameCollectorPlugin  # noqa: E402
 
 MOODLE = re.compile(r"(?P<name>.+)_(?P<number>\d+)_assignsubmission_[a-z]+_?(?P<file>.*)")
 CANVAS = re.compile(r"(?P<name>[^_]+)_(?:LATE_)?(?P<number>\d+)_\d+_(?P<file>.+)")
-KEPT = "predictions.json"  # beside notebooks, what grading reads of a student's folder
 
 
 def parts(path: Path) -> tuple[str, str, str] | None:
@@ -47,13 +47,9 @@ def whose(name: str, number: str, students: Iterable[Student]) -> list[str]:
     known = list(students)
     ways: tuple[Callable[[Student], bool], ...] = (
         lambda s: bool(s.lms) and s.lms == number,
-        lambda s: _plain(name) in {_plain(s.first + s.last), _plain(s.last + s.first), _plain(s.id)} - {""},
+        lambda s: plain(name) in {plain(s.first + s.last), plain(s.last + s.first), plain(s.id)} - {""},
     )
     return next((found for way in ways if (found := [s.id for s in known if way(s)])), [])
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFC", name).casefold())
 
 
 class Downloads(FileNameCollectorPlugin):
@@ -72,7 +68,7 @@ class Downloads(FileNameCollectorPlugin):
             given: dict[str, str] | None = super().collect(submitted_file)
             return given
         found = parts(Path(submitted_file))
-        if not found or not (found[2].endswith(".ipynb") or found[2] == KEPT):
+        if not found or not (found[2].endswith(".ipynb") or found[2] == PREDICTIONS):
             return None
         name, number, own = found
         ids = whose(name, number, self.students)

@@ -21,6 +21,7 @@ from typing import Any
 from autograder.errors import AutograderError
 from autograder.judge import show
 from autograder.lab import CHECK
+from autograder.student import PREDICTIONS
 from autograder.submission import Notebook, Submitted, is_small, notebooks_in, read_file
 
 ALIKE, MOST_CANDIDATES, MOST_COMPARED, MOST_FREE = 0.6, 10, 4000, 300
@@ -538,7 +539,7 @@ def _predictions(
 
 
 def _locked(folder: Path) -> dict[str, float]:
-    path = folder / "predictions.json"
+    path = folder / PREDICTIONS
     try:
         if not is_small(path, 1 << 16):
             return {}

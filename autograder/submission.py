@@ -392,7 +392,7 @@ def copy_files(folder: Path, given: Path, target: Path, limits: Limits) -> list[
 
 def _left_out(path: Path, left: int) -> str:
     """Why a student's file cannot come along; nothing if it can."""
-    if path.is_symlink() or not path.is_file() or path.stat().st_size > left:
+    if not is_small(path, left):
         return "a link, no plain file, or too large"
     return "" if os.access(path, os.R_OK) else "it cannot be read"
 

@@ -30,26 +30,15 @@ def make_secret(root: Path) -> str:
 
     Raises AutograderError when it cannot be written, or is there and cannot be used.
     """
+    from autograder.course import write  # not at the top: students' notebooks import this module, and have no course
+
     path = root / SECRET
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
-            _write(beside, secrets.token_hex(16) + "\n")
-            beside.replace(path)
+            write(path, secrets.token_hex(16) + "\n", 0o600)
     except OSError as error:
         raise AutograderError(f"{path} cannot be written: {error.strerror}") from error
-    finally:
-        beside.unlink(missing_ok=True)
     return read_secret(root)
-
-
-def _write(path: Path, text: str) -> None:
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def read_secret(root: Path) -> str:
